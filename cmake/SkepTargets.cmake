@@ -1,0 +1,65 @@
+# How Skep's libraries are declared, so that the dependency rules of docs/ARCHITECTURE.md hold by
+# construction: a target sees only the headers of the targets it links. Every library stages its own
+# headers, under the path by which sources include them, in a folder of the build tree that it alone
+# exports. tools/check_layering.py, run by every build, guards the system headers the same way.
+
+add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -fno-omit-frame-pointer)
+if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_options(-fno-plt)
+endif()
+if(SKEP_SANITIZE)
+  add_compile_options(-fsanitize=${SKEP_SANITIZE} -fno-sanitize-recover=all -g1)
+  add_link_options(-fsanitize=${SKEP_SANITIZE})
+endif()
+
+# skep_add_library(NAME SOURCES ... HEADERS <paths below the source root>... PUBLIC <libs> PRIVATE <libs>)
+function(skep_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    set(scope PUBLIC)
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  set(stage ${CMAKE_BINARY_DIR}/include/${name})
+  foreach(path IN LISTS ARG_HEADERS)
+    get_filename_component(parent ${path} DIRECTORY)
+    file(MAKE_DIRECTORY ${stage}/${parent})
+    file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${path} ${stage}/${path} SYMBOLIC)
+  endforeach()
+  target_include_directories(${name} ${scope} ${stage})
+  target_link_libraries(${name} ${scope} ${ARG_PUBLIC})
+  if(ARG_PRIVATE)
+    target_link_libraries(${name} PRIVATE ${ARG_PRIVATE})
+  endif()
+endfunction()
+
+# skep_add_test(NAME SOURCES ... LINK ... [GOLDEN <names>] [ARGS ...] [LABELS ...])
+# GOLDEN names data sets declared with skep_add_golden; the test finds them below $SKEP_GOLDEN_DIR.
+function(skep_add_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;GOLDEN;ARGS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
+  set_tests_properties(${name} PROPERTIES
+    ENVIRONMENT "SKEP_GOLDEN_DIR=${SKEP_CACHE_DIR}/golden;SKEP_CACHE_DIR=${SKEP_CACHE_DIR};SKEP_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+  if(ARG_TIMEOUT)
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  endif()
+  if(ARG_GOLDEN)
+    set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED "${ARG_GOLDEN}")
+  endif()
+  if(ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+endfunction()
+
+# skep_add_golden(NAME SCRIPT): the data set NAME, written by a Python script from pinned references
+# when a test first needs it and kept in the cache until the script or its inputs change.
+function(skep_add_golden name script)
+  add_test(NAME golden_${name}
+           COMMAND ${SKEP_PYTHON} ${script} --out ${SKEP_CACHE_DIR}/golden/${name})
+  set_tests_properties(golden_${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 900
+    ENVIRONMENT "SKEP_CACHE_DIR=${SKEP_CACHE_DIR};PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/golden")
+endfunction()

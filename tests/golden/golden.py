@@ -1,0 +1,59 @@
+"""Golden data: written once by a script from pinned references, kept until its inputs change.
+
+A script calls `golden.main(generate, inputs=[...])`. It is run as `script --out DIR`; when DIR holds
+the stamp of the same script, the same inputs and the same package versions, nothing is done.
+Otherwise `generate(folder)` fills a fresh folder that then takes DIR's place at once, so that an
+interrupted run leaves nothing half-written behind.
+"""
+import argparse
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+CACHE = pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep"))
+LLAMA_CPP = CACHE / "llama.cpp/vendor/llama.cpp"
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+def use_llama_cpp_gguf():
+    """Makes `import gguf` find the copy in the llama.cpp source, which knows the newest types."""
+    sys.path.insert(0, str(LLAMA_CPP / "gguf-py"))
+
+
+def _key(script, inputs, packages):
+    digest = hashlib.sha256()
+    for path in [pathlib.Path(script), pathlib.Path(__file__), *map(pathlib.Path, inputs)]:
+        digest.update(str(path.name).encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for package in packages:
+        digest.update(f"{package}={importlib.metadata.version(package)}".encode())
+    return digest.hexdigest()
+
+
+def main(generate, inputs=(), packages=()):
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--force", action="store_true", help="write it again even if it is current")
+    args = parser.parse_args()
+
+    key = _key(sys.argv[0], inputs, packages)
+    stamp = args.out / "stamp"
+    if not args.force and stamp.exists() and stamp.read_text() == key:
+        print(f"{args.out}: current")
+        return
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = pathlib.Path(tempfile.mkdtemp(prefix=args.out.name + ".", dir=args.out.parent))
+    try:
+        generate(fresh)
+        (fresh / "stamp").write_text(key)
+        if args.out.exists():
+            shutil.rmtree(args.out)
+        fresh.rename(args.out)
+    finally:
+        if fresh.exists():
+            shutil.rmtree(fresh)
+    print(f"{args.out}: written")
