@@ -1,0 +1,197 @@
+// The operations that models are made of, one implementation a device.
+//
+// An operation is as large as what a device may fuse (norm + quantise; QKV + norm + RoPE + cache
+// write; projection + residual; gate, up and activation), so kernels get faster without a change to
+// any architecture. Tensors are buffers that the caller owns, allocated once for the largest step:
+// operations use their first `rows` rows and neither allocate nor call ATen on the fused CPU path.
+//
+// Rows of one call belong to different sequences; where a backend promises batch invariance
+// (see BatchInvariant), a row's result has the same bits whatever the other rows are.
+//
+// Calls come from one thread, between BeginStep and EndStep (except the Prepare and Make functions,
+// which run at load). Invalid arguments are programming errors: weights were checked at load.
+#ifndef SKEP_MODELS_OPS_OPS_H_
+#define SKEP_MODELS_OPS_OPS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "models/weights/tensor_type.h"
+#include "scheduler/types.h"
+
+namespace skep::models {
+
+// A weight matrix as a file holds it: rows of `columns` elements, each row a run of whole blocks.
+// Stacked experts are `rows` of all experts, one after another.
+struct MatrixSource {
+  std::string name;  // for errors
+  TensorType type;
+  int64_t rows = 0;                        // output features
+  int64_t columns = 0;                     // input features
+  std::vector<const std::byte*> row_data;  // one pointer a row: permuted or split rows cost nothing
+};
+
+// A matrix in the form its device multiplies with: packed, still quantised.
+class PreparedMatrix {
+ public:
+  virtual ~PreparedMatrix() = default;
+  int64_t rows() const { return rows_; }
+  int64_t columns() const { return columns_; }
+  TensorType type() const { return type_; }
+  virtual int64_t bytes() const = 0;
+
+ protected:
+  PreparedMatrix(TensorType type, int64_t rows, int64_t columns)
+      : type_(type), rows_(rows), columns_(columns) {}
+
+ private:
+  TensorType type_;
+  int64_t rows_;
+  int64_t columns_;
+};
+
+// y = W x (+ bias).
+struct LinearWeights {
+  std::shared_ptr<const PreparedMatrix> matrix;
+  at::Tensor bias;  // float [rows], or undefined
+};
+
+// A norm's scale, as multiplied: models whose files store w for (1 + w) have the 1 added at load.
+struct NormWeights {
+  at::Tensor scale;  // float [dim]
+  float epsilon = 0.0f;
+};
+
+// Values between two operations, [max_rows, columns] float32, with the quantised form that the next
+// matrix wants where it wants one. What a backend keeps in `quantized` is its own business.
+struct Activation {
+  at::Tensor values;
+  at::Tensor quantized;
+  int64_t columns = 0;
+};
+
+enum class GateFunction { kSilu, kGeluTanh, kGeluErf, kRelu, kIdentity };
+
+// cos and sin of the step's positions, [max_rows, rotary_dim / 2] float32 each, in the half-split
+// (NeoX) pairing (x[i], x[i + rotary_dim / 2]); filled once a step, shared by the layers.
+struct RopeTable {
+  at::Tensor cosine;
+  at::Tensor sine;
+  int64_t rotary_dim = 0;
+};
+
+// One cache group of a step, host memory.
+struct CacheGroupInput {
+  std::span<const BlockId> block_table;  // [num_rows, table_stride], kNoBlock where not held
+  int64_t table_stride = 0;
+  std::span<const int64_t> write_rows;  // [num_tokens]: block * block_size + offset in the block
+  int64_t window = 0;                   // 0: full attention
+};
+
+// One ragged batch: prefill, a chunk of one, and decode are the same thing. Host memory,
+// persistent.
+struct StepInput {
+  std::span<const TokenId> tokens;        // [num_tokens]
+  std::span<const int32_t> positions;     // [num_tokens], absolute
+  std::span<const int32_t> query_starts;  // [num_rows + 1], first token of each sequence's run
+  std::span<const int32_t> kv_lengths;    // [num_rows], cached tokens including this step's
+  std::vector<CacheGroupInput> groups;
+  int32_t block_size = 0;
+  int32_t max_query_length = 0;
+  int32_t max_kv_length = 0;
+
+  int64_t num_tokens() const { return static_cast<int64_t>(tokens.size()); }
+  int64_t num_rows() const { return static_cast<int64_t>(kv_lengths.size()); }
+};
+
+// The cached keys and values of one layer: num_blocks blocks each, laid out as the backend likes.
+struct LayerCache {
+  at::Tensor keys;
+  at::Tensor values;
+};
+
+struct AttentionShape {
+  int64_t query_heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+};
+
+struct QkvArguments {
+  const Activation* input = nullptr;
+  const LinearWeights* q = nullptr;
+  const LinearWeights* k = nullptr;
+  const LinearWeights* v = nullptr;
+  const NormWeights* q_norm = nullptr;  // RMS over each head, before RoPE; null: none
+  const NormWeights* k_norm = nullptr;
+  const RopeTable* rope = nullptr;  // null: no rotation
+  AttentionShape shape;
+  int32_t group = 0;
+  LayerCache* cache = nullptr;
+  at::Tensor* queries = nullptr;  // out: [max_rows, query_heads * head_dim]
+};
+
+struct AttentionArguments {
+  const at::Tensor* queries = nullptr;
+  const LayerCache* cache = nullptr;
+  AttentionShape shape;
+  int32_t group = 0;
+  float scale = 1.0f;
+  float softcap = 0.0f;          // > 0: c * tanh(score / c), before the mask
+  Activation* output = nullptr;  // [max_rows, query_heads * head_dim]
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  virtual std::string name() const = 0;
+  virtual bool BatchInvariant() const = 0;
+
+  // --- at load -----------------------------------------------------------------------------------
+  virtual absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(
+      const MatrixSource& source) = 0;
+  virtual at::Tensor MakeBuffer(int64_t rows, int64_t columns) = 0;  // float32, uninitialised
+  // `consumers`: the matrices that will read it; they decide which forms it carries.
+  virtual Activation MakeActivation(int64_t rows, int64_t columns,
+                                    std::span<const PreparedMatrix* const> consumers) = 0;
+  // Allocates lazily touched memory for `num_blocks` blocks of keys and values of one layer.
+  virtual LayerCache MakeLayerCache(const AttentionShape& shape, int32_t num_blocks,
+                                    int32_t block_size) = 0;
+  virtual int64_t CacheBytesPerBlock(const AttentionShape& shape, int32_t block_size) const = 0;
+  virtual void CopyBlock(LayerCache& cache, BlockId source, BlockId target) = 0;
+
+  // --- in a step ---------------------------------------------------------------------------------
+  virtual void BeginStep(const StepInput& input) = 0;  // `input` stays valid until EndStep
+  virtual void EndStep() = 0;
+
+  // out[i] = table[ids[i]] * scale. Every id is below table.rows().
+  virtual void EmbedRows(const PreparedMatrix& table, std::span<const TokenId> ids, float scale,
+                         at::Tensor& out) = 0;
+  // out = x / rms(x) * scale, in every form that `out` carries.
+  virtual void RmsNorm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
+                       Activation& out) = 0;
+  virtual void QkvToCache(const QkvArguments& arguments) = 0;
+  virtual void PagedAttention(const AttentionArguments& arguments) = 0;
+  // residual += post_norm(W x + bias) * multiplier; post_norm may be null.
+  virtual void ProjectToResidual(const Activation& x, const LinearWeights& w,
+                                 const NormWeights* post_norm, float multiplier, int64_t rows,
+                                 at::Tensor& residual) = 0;
+  // out = gate_function(Wg x) * (Wu x), in every form that `out` carries.
+  virtual void GatedProjection(const Activation& x, const LinearWeights& gate,
+                               const LinearWeights& up, GateFunction function, int64_t rows,
+                               Activation& out) = 0;
+  // logits[i] = softcap(head(x[row_ids[i]])); x was written by RmsNorm. [row_ids.size(), vocab]
+  virtual void Logits(const Activation& x, std::span<const int32_t> row_ids,
+                      const LinearWeights& head, float softcap, at::Tensor& logits) = 0;
+};
+
+}  // namespace skep::models
+
+#endif  // SKEP_MODELS_OPS_OPS_H_
