@@ -1,0 +1,39 @@
+// Ids to text, one at a time: what a stream shows while tokens arrive.
+#ifndef SKEP_ENGINE_TOKENIZER_DETOKENIZER_H_
+#define SKEP_ENGINE_TOKENIZER_DETOKENIZER_H_
+
+#include <string>
+
+#include "engine/tokenizer/tokenizer.h"
+#include "scheduler/types.h"
+
+namespace skep::engine {
+
+// One for each sequence; not thread-safe. All that Append and Flush ever added, put together,
+// equals Tokenizer::Decode of all the ids.
+class Detokenizer final {
+ public:
+  // `tokenizer` must outlive it.
+  Detokenizer(const Tokenizer& tokenizer, bool skip_special);
+
+  // Adds to `out` the text that `id` completes: whole UTF-8 characters only. Bytes that can no
+  // longer become a character turn into U+FFFD; bytes that still can are held back.
+  void Append(TokenId id, std::string& out);
+  // Adds what is held back (as U+FFFD) at the end of the sequence. Append may follow: the text goes
+  // on.
+  void Flush(std::string& out);
+
+  // Bytes held back: the beginning of a character that is not complete yet (0 to 3).
+  size_t held_bytes() const { return held_.size(); }
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool skip_special_;
+  bool started_ = false;    // some id was shown: the rules of the first one no longer apply
+  int spaces_to_drop_ = 0;  // leading spaces that the text still loses
+  std::string held_;
+};
+
+}  // namespace skep::engine
+
+#endif  // SKEP_ENGINE_TOKENIZER_DETOKENIZER_H_
