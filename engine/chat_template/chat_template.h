@@ -1,0 +1,79 @@
+// Chat templates: the Jinja2 text a model ships, compiled once and rendered for every conversation.
+//
+// What a template means is defined by Python: jinja2 3.1 in the sandbox that Hugging Face's
+// `transformers` sets up for chat templates (trim_blocks, lstrip_blocks, loop controls, the
+// `generation` block, its own `tojson`, `raise_exception`, `strftime_now`). The same text comes out
+// here, or an error where Python raises one.
+//
+// A template is somebody else's program. It sees its arguments and nothing more, cannot change
+// them, and runs under limits of steps, memory, output and depth.
+#ifndef SKEP_ENGINE_CHAT_TEMPLATE_CHAT_TEMPLATE_H_
+#define SKEP_ENGINE_CHAT_TEMPLATE_CHAT_TEMPLATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "nlohmann/json.hpp"
+
+namespace skep::engine {
+
+namespace jinja {
+struct Program;
+}
+
+// A compiled template. Immutable, cheap to copy; Render may be called from any number of threads.
+class ChatTemplate final {
+ public:
+  // What one Render may cost; more is RESOURCE_EXHAUSTED. The defaults are far above what a real
+  // template needs for a conversation of a million tokens.
+  struct Limits {
+    int64_t steps = 50'000'000;        // nodes evaluated, plus work on long strings and lists
+    int64_t memory_bytes = 512 << 20;  // all that the template builds
+    int64_t output_bytes = 64 << 20;   // the text, captured blocks included
+    int64_t depth = 400;               // nesting of calls and expressions, and of the arguments
+    int64_t range_length = 100'000;    // range(n); as jinja2's sandbox
+  };
+
+  struct Inputs {
+    // The conversation: an array of objects with "role" and mostly "content". Required.
+    const nlohmann::ordered_json* messages = nullptr;
+    // Function schemas in OpenAI's format, or null: none.
+    const nlohmann::ordered_json* tools = nullptr;
+    // Ends with the prefix of the assistant's answer.
+    bool add_generation_prompt = true;
+    // Ends in the middle of the last message, which the model is to continue. Excludes
+    // add_generation_prompt.
+    bool continue_final_message = false;
+    std::string bos_token;
+    std::string eos_token;
+    // More variables (documents, enable_thinking, ...): an object, or null for none. They may set
+    // bos_token and eos_token anew, but neither messages, tools nor add_generation_prompt.
+    nlohmann::ordered_json extra;
+    // Seconds since 1970, what `strftime_now` prints, in UTC.
+    int64_t now = 0;
+    Limits limits;
+  };
+
+  // INVALID_ARGUMENT with line and column when `source` is not a template. Source that is nested
+  // more deeply than a few hundred levels is refused too.
+  static absl::StatusOr<ChatTemplate> Compile(std::string_view source);
+
+  // The conversation as text. INVALID_ARGUMENT, with line and column, when the template fails: by
+  // its own raise_exception (whose message follows the position), by what Python raises on, or for
+  // arguments that are not as described above. RESOURCE_EXHAUSTED when a limit is met.
+  absl::StatusOr<std::string> Render(const Inputs& inputs) const;
+
+ private:
+  explicit ChatTemplate(std::shared_ptr<const jinja::Program> program)
+      : program_(std::move(program)) {}
+
+  std::shared_ptr<const jinja::Program> program_;
+};
+
+}  // namespace skep::engine
+
+#endif  // SKEP_ENGINE_CHAT_TEMPLATE_CHAT_TEMPLATE_H_
