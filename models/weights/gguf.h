@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "models/weights/mapped_file.h"
+#include "models/weights/text.h"
 #include "models/weights/weight_source.h"
 
 namespace skep::models {
@@ -119,14 +120,16 @@ class GgufFile final : public WeightSource {
   static absl::StatusOr<Part> ReadPart(absl::Span<const std::byte> bytes, std::string_view name);
   absl::Status AddTensors(std::vector<TensorInfo> tensors, std::string_view name);
   absl::Status AddOtherParts(const std::string& path);
+  absl::Status AddPart(const std::string& path, int64_t number, int64_t count);
 
   std::string path_;
   uint32_t version_ = 0;
   std::vector<std::unique_ptr<MappedFile>> files_;  // empty after Parse
   std::vector<std::string_view> keys_;
-  absl::flat_hash_map<std::string_view, GgufValue> values_;
+  absl::flat_hash_map<std::string_view, GgufValue, StringHash, StringEqual> values_;
   std::vector<TensorInfo> tensors_;
-  absl::flat_hash_map<std::string, size_t> index_;  // name -> position in tensors_
+  absl::flat_hash_map<std::string, size_t, StringHash, StringEqual>
+      index_;  // name -> position in tensors_
 };
 
 }  // namespace skep::models

@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "models/weights/mapped_file.h"
+#include "models/weights/text.h"
 #include "models/weights/weight_source.h"
 
 namespace skep::models {
@@ -62,7 +64,7 @@ class SafetensorsFiles final : public WeightSource {
   std::string path_;
   std::vector<std::unique_ptr<MappedFile>> files_;
   std::vector<TensorInfo> tensors_;
-  absl::flat_hash_map<std::string, size_t> index_;
+  absl::flat_hash_map<std::string, size_t, StringHash, StringEqual> index_;
 };
 
 }  // namespace skep::models

@@ -1,0 +1,218 @@
+#include "models/weights/gguf_config.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "models/weights/text.h"
+
+namespace skep::models {
+namespace {
+
+using nlohmann::json;
+
+struct KeyPair {
+  std::string_view gguf;  // after "<architecture>."
+  std::string_view hugging_face;
+};
+
+// What every architecture may have. Sources: convert_hf_to_gguf.py and gguf-py/gguf/constants.py.
+// A new family adds its keys here, or below if the same GGUF key means something else elsewhere.
+constexpr KeyPair kCommonKeys[] = {
+    {"block_count", "num_hidden_layers"},
+    {"context_length", "max_position_embeddings"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "intermediate_size"},
+    {"vocab_size", "vocab_size"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_key_value_heads"},
+    {"attention.key_length", "head_dim"},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    {"attention.layer_norm_epsilon", "layer_norm_eps"},
+    {"attention.sliding_window", "sliding_window"},
+    {"attention.sliding_window_pattern", "sliding_window_pattern"},
+    {"attn_logit_softcapping", "attn_logit_softcapping"},
+    {"final_logit_softcapping", "final_logit_softcapping"},
+    {"rope.freq_base", "rope_theta"},
+    {"rope.freq_base_swa", "rope_local_base_freq"},
+    {"expert_count", "num_experts"},
+    {"expert_used_count", "num_experts_per_tok"},
+    {"expert_feed_forward_length", "moe_intermediate_size"},
+};
+
+constexpr KeyPair kTokenizerKeys[] = {
+    {"bos_token_id", "bos_token_id"},     {"eos_token_id", "eos_token_id"},
+    {"eot_token_id", "eot_token_id"},     {"eom_token_id", "eom_token_id"},
+    {"padding_token_id", "pad_token_id"}, {"unknown_token_id", "unk_token_id"},
+};
+
+// The sampling that a model's author recommends.
+constexpr KeyPair kSamplingKeys[] = {
+    {"temp", "temperature"},
+    {"top_k", "top_k"},
+    {"top_p", "top_p"},
+    {"min_p", "min_p"},
+    {"penalty_repeat", "repetition_penalty"},
+};
+
+// rope.scaling.* -> rope_scaling. The factor that llama.cpp calls attn_factor is the whole
+// magnitude only for longrope; for yarn it multiplies the usual one (see RopeParameters).
+constexpr KeyPair kScalingKeys[] = {
+    {"factor", "factor"},
+    {"original_context_length", "original_max_position_embeddings"},
+    {"yarn_beta_fast", "beta_fast"},
+    {"yarn_beta_slow", "beta_slow"},
+};
+
+absl::StatusOr<json> ArrayToJson(const GgufFile& gguf, std::string_view key,
+                                 const GgufValue& value) {
+  json list = json::array();
+  switch (value.element_type()) {
+    case GgufValueType::kBool: {
+      absl::StatusOr<std::vector<int64_t>> flags = gguf.Ints(key);
+      if (!flags.ok()) return flags.status();
+      for (int64_t flag : *flags) list.push_back(flag != 0);
+      return list;
+    }
+    case GgufValueType::kF32:
+    case GgufValueType::kF64: {
+      absl::StatusOr<std::vector<double>> numbers = gguf.Floats(key);
+      if (!numbers.ok()) return numbers.status();
+      return json(*numbers);
+    }
+    default: {
+      absl::StatusOr<std::vector<int64_t>> numbers = gguf.Ints(key);
+      if (!numbers.ok()) return numbers.status();
+      return json(*numbers);
+    }
+  }
+}
+
+absl::StatusOr<json> ToJson(const GgufFile& gguf, std::string_view key) {
+  const GgufValue& value = *gguf.FindValue(key);
+  const auto wrap = [](const auto& result) -> absl::StatusOr<json> {
+    if (!result.ok()) return result.status();
+    return json(*result);
+  };
+  switch (value.type()) {
+    case GgufValueType::kArray:
+      return ArrayToJson(gguf, key, value);
+    case GgufValueType::kBool:
+      return wrap(gguf.Bool(key));
+    case GgufValueType::kF32:
+    case GgufValueType::kF64:
+      return wrap(gguf.Float(key));
+    case GgufValueType::kString: {
+      absl::StatusOr<std::string_view> text = gguf.String(key);
+      if (!text.ok()) return text.status();
+      return json(std::string(*text));
+    }
+    default:
+      return wrap(gguf.Int(key));
+  }
+}
+
+absl::Status Copy(const GgufFile& gguf, std::string_view prefix, absl::Span<const KeyPair> pairs,
+                  json& target) {
+  for (const KeyPair& pair : pairs) {
+    const std::string key = absl::StrCat(View(prefix), View(pair.gguf));
+    if (!gguf.Has(key)) continue;
+    absl::StatusOr<json> value = ToJson(gguf, key);
+    if (!value.ok()) return value.status();
+    target[std::string(pair.hugging_face)] = *std::move(value);
+  }
+  return absl::OkStatus();
+}
+
+// rope.scaling.* as a rope_scaling object; nothing if no type is given.
+absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, json& config) {
+  const std::string type_key = absl::StrCat(prefix, "rope.scaling.type");
+  std::string type = "none";
+  if (gguf.Has(type_key)) {
+    absl::StatusOr<std::string_view> text = gguf.String(type_key);
+    if (!text.ok()) return text.status();
+    type = std::string(*text);
+  } else if (gguf.Has(absl::StrCat(prefix, "rope.scaling.factor"))) {
+    type = "linear";  // llama.cpp's default
+  }
+  if (type == "none") return absl::OkStatus();
+  json scaling = {{"rope_type", type}};
+  const std::string scaling_prefix = absl::StrCat(prefix, "rope.scaling.");
+  if (absl::Status status = Copy(gguf, scaling_prefix, kScalingKeys, scaling); !status.ok()) {
+    return status;
+  }
+  const std::string magnitude = absl::StrCat(scaling_prefix, "attn_factor");
+  if (type == "longrope" && gguf.Has(magnitude)) {
+    absl::StatusOr<double> factor = gguf.Float(magnitude);
+    if (!factor.ok()) return factor.status();
+    scaling["attention_factor"] = *factor;
+  }
+  config["rope_scaling"] = std::move(scaling);
+  return absl::OkStatus();
+}
+
+// rope.dimension_count is head_dim x partial_rotary_factor.
+absl::Status CopyPartialRotary(const GgufFile& gguf, const std::string& prefix, json& config) {
+  const std::string key = absl::StrCat(prefix, "rope.dimension_count");
+  if (!gguf.Has(key)) return absl::OkStatus();
+  absl::StatusOr<int64_t> rotated = gguf.Int(key);
+  if (!rotated.ok()) return rotated.status();
+  const auto number = [&config](const char* name) -> int64_t {
+    const auto found = config.find(name);
+    return found != config.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+  };
+  int64_t head_dim = number("head_dim");
+  if (head_dim == 0 && number("num_attention_heads") > 0) {
+    head_dim = number("hidden_size") / number("num_attention_heads");
+  }
+  if (head_dim <= 0 || *rotated <= 0 || *rotated > head_dim) {
+    return absl::InvalidArgumentError(absl::StrCat(Quoted(gguf.path()), ": key ", Quoted(key),
+                                                   " is ", *rotated, ", expected 1 to the head's ",
+                                                   head_dim));
+  }
+  config["partial_rotary_factor"] = static_cast<double>(*rotated) / static_cast<double>(head_dim);
+  return absl::OkStatus();
+}
+
+// What llama.cpp assumes for an architecture where its converter writes nothing.
+void AddArchitectureDefaults(std::string_view architecture, json& config) {
+  if (architecture != "gemma3") return;
+  if (!config.contains("rope_local_base_freq")) config["rope_local_base_freq"] = 10000.0;
+  if (!config.contains("sliding_window_pattern")) config["sliding_window_pattern"] = 6;
+}
+
+}  // namespace
+
+std::string GgufKeyFor(std::string_view architecture, std::string_view key) {
+  for (const KeyPair& pair : kCommonKeys) {
+    if (pair.hugging_face == key) return absl::StrCat(View(architecture), ".", View(pair.gguf));
+  }
+  for (const KeyPair& pair : kTokenizerKeys) {
+    if (pair.hugging_face == key) return absl::StrCat("tokenizer.ggml.", View(pair.gguf));
+  }
+  return std::string(key);
+}
+
+absl::StatusOr<GgufConfig> TranslateGgufConfig(const GgufFile& gguf) {
+  absl::StatusOr<std::string_view> architecture = gguf.Architecture();
+  if (!architecture.ok()) return architecture.status();
+  const std::string prefix = absl::StrCat(View(*architecture), ".");
+  GgufConfig result{.config = json::object(), .generation = json::object()};
+  json& config = result.config;
+  absl::Status status = Copy(gguf, prefix, kCommonKeys, config);
+  if (status.ok()) status = Copy(gguf, "tokenizer.ggml.", kTokenizerKeys, config);
+  if (status.ok()) status = Copy(gguf, "general.sampling.", kSamplingKeys, result.generation);
+  if (status.ok()) status = CopyRopeScaling(gguf, prefix, config);
+  if (status.ok()) status = CopyPartialRotary(gguf, prefix, config);
+  if (!status.ok()) return status;
+
+  if (const GgufValue* tokens = gguf.FindValue("tokenizer.ggml.tokens");
+      tokens != nullptr && tokens->is_array() && !config.contains("vocab_size")) {
+    config["vocab_size"] = tokens->size();
+  }
+  config["tie_word_embeddings"] = gguf.Find("output.weight") == nullptr;
+  AddArchitectureDefaults(*architecture, config);
+  return result;
+}
+
+}  // namespace skep::models
