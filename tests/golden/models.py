@@ -138,7 +138,8 @@ def make_model(spec):
             elif name.endswith("bias"):
                 parameter.copy_(0.2 * noise)
             elif "embed" in name:
-                parameter.copy_(noise * 0.5)
+                # Small enough for the layers to matter: Gemma multiplies by the root of the width.
+                parameter.copy_(noise * (0.1 if "gemma" in spec.family else 0.3))
             else:
                 parameter.copy_(noise * 1.3 / parameter.shape[1] ** 0.5)
     return model.float().eval()
@@ -235,10 +236,6 @@ class Quantizer:
         if written != out.nbytes:
             raise ValueError(f"{kind.name}: {written} bytes written, expected {out.nbytes}")
         return out
-
-
-def gguf.GGUFReader(path):
-    return gguf.GGUFReader(path)
 
 
 def quantize(source, out, kind, quantizer):
