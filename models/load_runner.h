@@ -18,10 +18,10 @@ struct RunnerOptions {
   std::string device = "cpu";
   // "fused": the device's own kernels. "reference": plain libtorch in float32, the oracle of tests.
   std::string ops = "fused";
-  int32_t threads = 0;                  // 0: what the cgroup and the machine give
-  int64_t kv_cache_memory = 0;          // bytes; 0: a share of the memory that is free
-  std::string kv_cache_type = "f16";    // "f16", "bf16" or "f32"
-  int64_t context_length = 0;           // 0: the model's own, at most
+  int32_t threads = 0;                // 0: what the cgroup and the machine give
+  int64_t kv_cache_memory = 0;        // bytes; 0: a share of the memory that is free
+  std::string kv_cache_type = "f16";  // "f16", "bf16" or "f32"
+  int64_t context_length = 0;         // 0: the model's own, at most
   int32_t max_sequences = 64;
   int32_t max_batch_tokens = 512;
   // Called now and then while loading, with the share that is done, 0 to 1.

@@ -16,6 +16,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,12 +61,12 @@ class PreparedMatrix {
 // y = W x (+ bias).
 struct LinearWeights {
   std::shared_ptr<const PreparedMatrix> matrix;
-  at::Tensor bias;  // float [rows], or undefined
+  at::Tensor bias;  // float [1, rows], or undefined
 };
 
 // A norm's scale, as multiplied: models whose files store w for (1 + w) have the 1 added at load.
 struct NormWeights {
-  at::Tensor scale;  // float [dim]
+  at::Tensor scale;  // float [1, dim]
   float epsilon = 0.0f;
 };
 
@@ -158,6 +159,13 @@ class Ops {
   virtual absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(
       const MatrixSource& source) = 0;
   virtual at::Tensor MakeBuffer(int64_t rows, int64_t columns) = 0;  // float32, uninitialised
+  // A weight vector, float32 [1, values.size()]. Devices whose memory the host cannot write
+  // override.
+  virtual at::Tensor MakeVector(std::span<const float> values) {
+    at::Tensor vector = MakeBuffer(1, static_cast<int64_t>(values.size()));
+    std::memcpy(vector.data_ptr<float>(), values.data(), values.size_bytes());
+    return vector;
+  }
   // `consumers`: the matrices that will read it; they decide which forms it carries.
   virtual Activation MakeActivation(int64_t rows, int64_t columns,
                                     std::span<const PreparedMatrix* const> consumers) = 0;

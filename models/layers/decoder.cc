@@ -1,0 +1,43 @@
+#include "models/layers/decoder.h"
+
+#include <utility>
+
+namespace skep::models {
+
+Decoder::Decoder(Builder& builder, const DecoderOptions& options,
+                 std::vector<std::unique_ptr<Block>> blocks)
+    : options_(options),
+      ops_(builder.ops),
+      workspace_(builder.workspace),
+      blocks_(std::move(blocks)) {
+  const Weights root = builder.loader.root();
+  embedding_ = root.at("model").Table("embed_tokens", options.vocab_size, options.hidden);
+  if (options.tied_head) {
+    head_ = embedding_;
+    builder.loader.IgnoreSuffix("lm_head.weight");
+  } else if (embedding_.matrix != nullptr) {
+    head_ = root.Linear("lm_head", embedding_.matrix->rows(), options.hidden, Partition::kColumn);
+  }
+  residual_ = workspace_.Buffer("residual", options.hidden);
+  head_input_ = workspace_.Values("head input", options.hidden, {head_.matrix.get()});
+  final_norm_.emplace(
+      root.at("model").Norm("norm", options.hidden, options.norm_epsilon, options.norm_offset),
+      head_input_);
+  if (embedding_.matrix != nullptr) vocab_size_ = embedding_.matrix->rows();
+}
+
+void Decoder::Forward(const StepInput& input) {
+  workspace_.BeginStep(input.positions);
+  ops_.BeginStep(input);
+  ops_.EmbedRows(*embedding_.matrix, input.tokens, options_.embedding_scale, *residual_);
+  Step step{input, ops_, *residual_, input.num_tokens()};
+  for (const auto& block : blocks_) block->Forward(step);
+  (*final_norm_)(step);
+  ops_.EndStep();
+}
+
+void Decoder::Logits(std::span<const int32_t> row_ids, at::Tensor& logits) {
+  ops_.Logits(*head_input_, row_ids, head_, options_.logits_softcap, logits);
+}
+
+}  // namespace skep::models

@@ -1,0 +1,59 @@
+// The shell of a decoder-only language model: embedding, blocks, final norm, head.
+#ifndef SKEP_MODELS_LAYERS_DECODER_H_
+#define SKEP_MODELS_LAYERS_DECODER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "models/layers/builder.h"
+#include "models/layers/norm.h"
+#include "models/model.h"
+
+namespace skep::models {
+
+// One layer: reads and adds to the residual stream.
+class Block {
+ public:
+  virtual ~Block() = default;
+  virtual void Forward(Step& step) const = 0;
+};
+
+struct DecoderOptions {
+  int64_t hidden = 0;
+  int64_t vocab_size = 0;  // the configuration's; the table may have more rows
+  bool tied_head = false;  // the head is the embedding table
+  float embedding_scale = 1.0f;
+  float norm_epsilon = 0.0f;
+  float norm_offset = 0.0f;  // see Weights::Norm
+  float logits_softcap = 0.0f;
+};
+
+class Decoder final : public Model {
+ public:
+  // Loads "model.embed_tokens", "model.norm" and "lm_head" below the loader's root.
+  Decoder(Builder& builder, const DecoderOptions& options,
+          std::vector<std::unique_ptr<Block>> blocks);
+
+  int64_t vocab_size() const override { return vocab_size_; }
+  void Forward(const StepInput& input) override;
+  void Logits(std::span<const int32_t> row_ids, at::Tensor& logits) override;
+
+ private:
+  DecoderOptions options_;
+  Ops& ops_;
+  Workspace& workspace_;
+  LinearWeights embedding_;
+  LinearWeights head_;
+  std::optional<Norm> final_norm_;
+  std::vector<std::unique_ptr<Block>> blocks_;
+  at::Tensor* residual_;
+  Activation* head_input_;
+  int64_t vocab_size_ = 0;
+};
+
+}  // namespace skep::models
+
+#endif  // SKEP_MODELS_LAYERS_DECODER_H_

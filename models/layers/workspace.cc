@@ -1,0 +1,52 @@
+#include "models/layers/workspace.h"
+
+#include <algorithm>
+
+namespace skep::models {
+
+at::Tensor* Workspace::Buffer(std::string_view role, int64_t columns) {
+  BufferRequest& request = buffers_[std::string(role)];
+  request.columns = std::max(request.columns, columns);
+  return &request.tensor;
+}
+
+Activation* Workspace::Values(std::string_view role, int64_t columns,
+                              std::initializer_list<const PreparedMatrix*> consumers) {
+  ValuesRequest& request = values_[std::string(role)];
+  request.columns = std::max(request.columns, columns);
+  for (const PreparedMatrix* consumer : consumers) {
+    if (consumer != nullptr) request.consumers.push_back(consumer);
+  }
+  return &request.activation;
+}
+
+RopeTable* Workspace::Rotation(std::string_view name, const Rope& rope) {
+  return &rotations_.try_emplace(std::string(name), RotationRequest{rope, {}}).first->second.table;
+}
+
+void Workspace::Allocate(Ops& ops, int64_t max_tokens) {
+  for (auto& [role, request] : buffers_) {
+    request.tensor = ops.MakeBuffer(max_tokens, request.columns);
+    bytes_ += request.tensor.nbytes();
+  }
+  for (auto& [role, request] : values_) {
+    request.activation = ops.MakeActivation(max_tokens, request.columns, request.consumers);
+    for (const at::Tensor& tensor : {request.activation.values, request.activation.quantized}) {
+      if (tensor.defined()) bytes_ += tensor.nbytes();
+    }
+  }
+  for (auto& [name, request] : rotations_) {
+    request.table.rotary_dim = request.rope.rotary_dim();
+    request.table.cosine = ops.MakeBuffer(max_tokens, request.rope.rotary_dim() / 2);
+    request.table.sine = ops.MakeBuffer(max_tokens, request.rope.rotary_dim() / 2);
+  }
+}
+
+void Workspace::BeginStep(std::span<const int32_t> positions) {
+  for (auto& [name, request] : rotations_) {
+    request.rope.Fill(positions, request.table.cosine.data_ptr<float>(),
+                      request.table.sine.data_ptr<float>());
+  }
+}
+
+}  // namespace skep::models

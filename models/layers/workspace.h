@@ -1,0 +1,55 @@
+// The buffers that layers pass values through, shared by all layers and reused every step.
+#ifndef SKEP_MODELS_LAYERS_WORKSPACE_H_
+#define SKEP_MODELS_LAYERS_WORKSPACE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/layers/rope.h"
+#include "models/ops/ops.h"
+
+namespace skep::models {
+
+// Layers ask for buffers by role while a model is built ("attention input") and keep the pointers;
+// Allocate gives them memory, once every consumer is known. Same role, same buffer.
+class Workspace final {
+ public:
+  // A buffer of float32 [max_tokens, columns].
+  at::Tensor* Buffer(std::string_view role, int64_t columns);
+  // As Buffer, with the quantised form that `consumers` read. Null consumers are passed over.
+  Activation* Values(std::string_view role, int64_t columns,
+                     std::initializer_list<const PreparedMatrix*> consumers);
+  // The table of cos and sin for this RoPE, filled by BeginStep. Same `name`, same table.
+  RopeTable* Rotation(std::string_view name, const Rope& rope);
+
+  void Allocate(Ops& ops, int64_t max_tokens);
+  void BeginStep(std::span<const int32_t> positions);
+  int64_t bytes() const { return bytes_; }
+
+ private:
+  struct BufferRequest {
+    int64_t columns = 0;
+    at::Tensor tensor;
+  };
+  struct ValuesRequest {
+    int64_t columns = 0;
+    std::vector<const PreparedMatrix*> consumers;
+    Activation activation;
+  };
+  struct RotationRequest {
+    Rope rope;
+    RopeTable table;
+  };
+  std::map<std::string, BufferRequest, std::less<>> buffers_;  // nodes never move
+  std::map<std::string, ValuesRequest, std::less<>> values_;
+  std::map<std::string, RotationRequest, std::less<>> rotations_;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace skep::models
+
+#endif  // SKEP_MODELS_LAYERS_WORKSPACE_H_

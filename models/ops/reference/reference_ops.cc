@@ -1,0 +1,258 @@
+#include "models/ops/reference/reference_ops.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "models/weights/dequantize.h"
+
+namespace skep::models {
+namespace {
+
+class ReferenceMatrix final : public PreparedMatrix {
+ public:
+  ReferenceMatrix(TensorType type, at::Tensor values)
+      : PreparedMatrix(type, values.size(0), values.size(1)), values_(std::move(values)) {}
+  const at::Tensor& values() const { return values_; }  // float [rows, columns]
+  int64_t bytes() const override { return static_cast<int64_t>(values_.nbytes()); }
+
+ private:
+  at::Tensor values_;
+};
+
+const at::Tensor& Values(const PreparedMatrix& matrix) {
+  return static_cast<const ReferenceMatrix&>(matrix).values();
+}
+
+at::Tensor Indices(std::span<const int32_t> ids) {
+  return at::from_blob(const_cast<int32_t*>(ids.data()), {static_cast<int64_t>(ids.size())},
+                       at::TensorOptions(at::kInt))
+      .to(at::kLong);
+}
+
+// x [rows, in] -> [rows, out]
+at::Tensor Multiply(const at::Tensor& x, const LinearWeights& w) {
+  at::Tensor y = at::linear(x, Values(*w.matrix));
+  if (w.bias.defined()) y.add_(w.bias);
+  return y;
+}
+
+// Over the last dimension.
+at::Tensor Normalize(const at::Tensor& x, const NormWeights& norm) {
+  const at::Tensor mean_square = x.square().mean(/*dim=*/{-1}, /*keepdim=*/true);
+  return x * at::rsqrt(mean_square + norm.epsilon) * norm.scale.view({-1});
+}
+
+// x [rows, heads, head_dim]; pairs (i, i + rotary_dim / 2).
+at::Tensor Rotate(const at::Tensor& x, const RopeTable& rope) {
+  const int64_t rows = x.size(0), half = rope.rotary_dim / 2;
+  const at::Tensor cosine = rope.cosine.narrow(0, 0, rows).narrow(1, 0, half).unsqueeze(1);
+  const at::Tensor sine = rope.sine.narrow(0, 0, rows).narrow(1, 0, half).unsqueeze(1);
+  const at::Tensor first = x.narrow(2, 0, half), second = x.narrow(2, half, half);
+  const at::Tensor rest = x.narrow(2, rope.rotary_dim, x.size(2) - rope.rotary_dim);
+  return at::cat({first * cosine - second * sine, second * cosine + first * sine, rest}, 2);
+}
+
+at::Tensor ApplyGate(const at::Tensor& x, GateFunction function) {
+  switch (function) {
+    case GateFunction::kSilu:
+      return at::silu(x);
+    case GateFunction::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case GateFunction::kGeluErf:
+      return at::gelu(x);
+    case GateFunction::kRelu:
+      return at::relu(x);
+    case GateFunction::kIdentity:
+      return x;
+  }
+  return x;
+}
+
+class ReferenceOps final : public Ops {
+ public:
+  std::string name() const override { return "reference"; }
+  bool BatchInvariant() const override { return false; }
+
+  absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(
+      const MatrixSource& source) override {
+    at::Tensor values = MakeBuffer(source.rows, source.columns);
+    float* out = values.data_ptr<float>();
+    for (int64_t row = 0; row < source.rows; ++row) {
+      const absl::Status status = DequantizeRow(source.type, source.row_data[row], source.columns,
+                                                out + row * source.columns);
+      if (!status.ok()) {
+        return absl::Status(status.code(),
+                            absl::StrCat("tensor '", source.name, "': ", status.message()));
+      }
+    }
+    return std::make_shared<ReferenceMatrix>(source.type, std::move(values));
+  }
+
+  at::Tensor MakeBuffer(int64_t rows, int64_t columns) override {
+    return at::empty({rows, columns}, at::TensorOptions(at::kFloat));
+  }
+
+  Activation MakeActivation(int64_t rows, int64_t columns,
+                            std::span<const PreparedMatrix* const> /*consumers*/) override {
+    return {MakeBuffer(rows, columns), {}, columns};
+  }
+
+  LayerCache MakeLayerCache(const AttentionShape& shape, int32_t num_blocks,
+                            int32_t block_size) override {
+    const auto make = [&] {
+      return at::zeros({num_blocks, block_size, shape.kv_heads, shape.head_dim},
+                       at::TensorOptions(at::kFloat));
+    };
+    return {make(), make()};
+  }
+
+  int64_t CacheBytesPerBlock(const AttentionShape& shape, int32_t block_size) const override {
+    return 2 * block_size * shape.kv_heads * shape.head_dim * static_cast<int64_t>(sizeof(float));
+  }
+
+  void CopyBlock(LayerCache& cache, BlockId source, BlockId target) override {
+    cache.keys.select(0, target).copy_(cache.keys.select(0, source));
+    cache.values.select(0, target).copy_(cache.values.select(0, source));
+  }
+
+  void BeginStep(const StepInput& input) override { input_ = &input; }
+  void EndStep() override { input_ = nullptr; }
+
+  void EmbedRows(const PreparedMatrix& table, std::span<const TokenId> ids, float scale,
+                 at::Tensor& out) override {
+    out.narrow(0, 0, static_cast<int64_t>(ids.size()))
+        .copy_(Values(table).index_select(0, Indices(ids)) * scale);
+  }
+
+  void RmsNorm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
+               Activation& out) override {
+    Store(Normalize(x.narrow(0, 0, rows), norm), out);
+  }
+
+  void QkvToCache(const QkvArguments& a) override {
+    const int64_t rows = input_->num_tokens();
+    const at::Tensor x = Load(*a.input, rows);
+    const auto project = [&](const LinearWeights& w, int64_t heads, const NormWeights* norm,
+                             bool rotate) {
+      at::Tensor y = Multiply(x, w).view({rows, heads, a.shape.head_dim});
+      if (norm != nullptr) y = Normalize(y, *norm);
+      if (rotate && a.rope != nullptr) y = Rotate(y, *a.rope);
+      return y;
+    };
+    const at::Tensor q = project(*a.q, a.shape.query_heads, a.q_norm, /*rotate=*/true);
+    const at::Tensor k = project(*a.k, a.shape.kv_heads, a.k_norm, /*rotate=*/true);
+    const at::Tensor v = project(*a.v, a.shape.kv_heads, /*norm=*/nullptr, /*rotate=*/false);
+
+    a.queries->narrow(0, 0, rows)
+        .narrow(1, 0, a.shape.query_heads * a.shape.head_dim)
+        .copy_(q.reshape({rows, -1}));
+    const std::span<const int64_t> write = input_->groups[a.group].write_rows;
+    const at::Tensor places =
+        at::from_blob(const_cast<int64_t*>(write.data()), {rows}, at::TensorOptions(at::kLong));
+    a.cache->keys.view({-1, a.shape.kv_heads, a.shape.head_dim}).index_copy_(0, places, k);
+    a.cache->values.view({-1, a.shape.kv_heads, a.shape.head_dim}).index_copy_(0, places, v);
+  }
+
+  void PagedAttention(const AttentionArguments& a) override {
+    const int64_t width = a.shape.query_heads * a.shape.head_dim;
+    for (int64_t row = 0; row < input_->num_rows(); ++row) {
+      const int64_t start = input_->query_starts[row];
+      const int64_t count = input_->query_starts[row + 1] - start;
+      const at::Tensor queries = a.queries->narrow(0, start, count).narrow(1, 0, width);
+      const at::Tensor output = AttendSequence(a, row, queries, count);
+      a.output->values.narrow(0, start, count).narrow(1, 0, width).copy_(output);
+    }
+  }
+
+  void ProjectToResidual(const Activation& x, const LinearWeights& w, const NormWeights* post_norm,
+                         float multiplier, int64_t rows, at::Tensor& residual) override {
+    at::Tensor y = Multiply(Load(x, rows, w.matrix->columns()), w);
+    if (post_norm != nullptr) y = Normalize(y, *post_norm);
+    residual.narrow(0, 0, rows).add_(y, multiplier);
+  }
+
+  void GatedProjection(const Activation& x, const LinearWeights& gate, const LinearWeights& up,
+                       GateFunction function, int64_t rows, Activation& out) override {
+    const at::Tensor input = Load(x, rows);
+    Store(ApplyGate(Multiply(input, gate), function) * Multiply(input, up), out);
+  }
+
+  void Logits(const Activation& x, std::span<const int32_t> row_ids, const LinearWeights& head,
+              float softcap, at::Tensor& logits) override {
+    at::Tensor y = Multiply(x.values.index_select(0, Indices(row_ids)), head);
+    if (softcap > 0) y = at::tanh(y / softcap) * softcap;
+    logits.view({-1}).narrow(0, 0, y.numel()).copy_(y.view({-1}));
+  }
+
+ private:
+  static at::Tensor Load(const Activation& x, int64_t rows, int64_t columns = -1) {
+    const at::Tensor values = x.values.narrow(0, 0, rows);
+    return columns < 0 ? values : values.narrow(1, 0, columns);
+  }
+
+  static void Store(const at::Tensor& y, Activation& out) {
+    out.values.narrow(0, 0, y.size(0)).copy_(y);
+  }
+
+  // The cached rows of positions [first, length) of one sequence: [length - first, kv_heads, dim].
+  at::Tensor Gather(const at::Tensor& cache, int32_t group, int64_t row, int64_t first,
+                    int64_t length) const {
+    const CacheGroupInput& g = input_->groups[group];
+    const int64_t size = input_->block_size;
+    const int64_t first_block = first / size, blocks = (length + size - 1) / size - first_block;
+    const at::Tensor ids = Indices(
+        g.block_table.subspan(row * g.table_stride + first_block, static_cast<size_t>(blocks)));
+    return cache.index_select(0, ids)
+        .view({blocks * size, cache.size(2), cache.size(3)})
+        .narrow(0, first - first_block * size, length - first);
+  }
+
+  // queries [count, heads * dim] -> [count, heads * dim]
+  at::Tensor AttendSequence(const AttentionArguments& a, int64_t row, const at::Tensor& queries,
+                            int64_t count) const {
+    const int64_t length = input_->kv_lengths[row], window = input_->groups[a.group].window;
+    const int64_t first_query = length - count;
+    const int64_t first = window > 0 ? std::max<int64_t>(0, first_query - window + 1) : 0;
+    const int64_t repeat = a.shape.query_heads / a.shape.kv_heads;
+    const at::Tensor k = Gather(a.cache->keys, a.group, row, first, length)
+                             .repeat_interleave(repeat, 1)
+                             .permute({1, 2, 0});  // [heads, dim, kv]
+    const at::Tensor v = Gather(a.cache->values, a.group, row, first, length)
+                             .repeat_interleave(repeat, 1)
+                             .permute({1, 0, 2});  // [heads, kv, dim]
+    const at::Tensor q =
+        queries.view({count, a.shape.query_heads, a.shape.head_dim}).permute({1, 0, 2});
+    at::Tensor scores = at::matmul(q, k) * a.scale;  // [heads, count, kv]
+    if (a.softcap > 0) scores = at::tanh(scores / a.softcap) * a.softcap;
+    const at::Tensor query_position = at::arange(first_query, length).unsqueeze(1);
+    const at::Tensor key_position = at::arange(first, length).unsqueeze(0);
+    at::Tensor hidden = key_position.gt(query_position);
+    if (window > 0) hidden = hidden.logical_or(key_position.le(query_position - window));
+    scores = scores.masked_fill(hidden, -std::numeric_limits<float>::infinity());
+    return at::matmul(at::softmax(scores, -1), v).permute({1, 0, 2}).reshape({count, -1});
+  }
+
+  const StepInput* input_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Ops> MakeReferenceOps() { return std::make_unique<ReferenceOps>(); }
+
+}  // namespace skep::models

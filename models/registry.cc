@@ -1,0 +1,42 @@
+#include "models/registry.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "models/architectures/architectures.h"
+
+namespace skep::models {
+namespace {
+
+const std::array kArchitectures = {
+    architectures::Llama(),
+    architectures::Gemma3(),
+};
+
+}  // namespace
+
+std::span<const Architecture> Architectures() { return kArchitectures; }
+
+absl::StatusOr<const Architecture*> FindArchitecture(const ConfigView& config) {
+  for (const Architecture& architecture : kArchitectures) {
+    const std::span<const std::string_view> names =
+        config.is_gguf() ? architecture.gguf_names : architecture.hugging_face_names;
+    for (const std::string& wanted : {config.architecture(), config.model_type()}) {
+      if (std::find(names.begin(), names.end(), wanted) != names.end()) return &architecture;
+    }
+  }
+  const std::string supported =
+      absl::StrJoin(kArchitectures, ", ", [&](std::string* out, const Architecture& entry) {
+        absl::StrAppend(
+            out,
+            absl::StrJoin(config.is_gguf() ? entry.gguf_names : entry.hugging_face_names, ", "));
+      });
+  return absl::UnimplementedError(absl::StrCat(config.file(), ": architecture '",
+                                               config.architecture(),
+                                               "' is not supported; supported are ", supported));
+}
+
+}  // namespace skep::models

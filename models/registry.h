@@ -1,0 +1,39 @@
+// Every architecture Skep can serve, in one table.
+#ifndef SKEP_MODELS_REGISTRY_H_
+#define SKEP_MODELS_REGISTRY_H_
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "models/layers/builder.h"
+#include "models/loading/weights.h"
+#include "models/model.h"
+#include "models/weights/config_view.h"
+
+namespace skep::models {
+
+struct Architecture {
+  std::string_view name;  // Skep's: the file in architectures/
+  // Names under which it is found: architectures[0] or model_type of config.json ...
+  std::span<const std::string_view> hugging_face_names;
+  // ... and general.architecture of GGUF.
+  std::span<const std::string_view> gguf_names;
+  // Reads the configuration and says what cannot be served. Loads nothing.
+  absl::Status (*check)(const ConfigView& config);
+  // How its GGUF files name and store weights.
+  absl::StatusOr<std::vector<WeightRule>> (*gguf_rules)(const ConfigView& config);
+  absl::StatusOr<std::unique_ptr<Model>> (*build)(Builder& builder);
+};
+
+std::span<const Architecture> Architectures();
+
+// The architecture this configuration names; Unimplemented with the list of what is supported.
+absl::StatusOr<const Architecture*> FindArchitecture(const ConfigView& config);
+
+}  // namespace skep::models
+
+#endif  // SKEP_MODELS_REGISTRY_H_

@@ -1,0 +1,155 @@
+#include "models/runner/local_runner.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+
+#include "absl/strings/str_cat.h"
+
+namespace skep::models {
+namespace {
+
+// Logits of this many bytes are held at once; prompts that want them all are done in parts.
+constexpr int64_t kLogitsBytes = int64_t{48} << 20;
+
+int64_t LogitsRows(const LoadedModel& loaded) {
+  const int64_t fit = kLogitsBytes / (loaded.info.vocab_size * static_cast<int64_t>(sizeof(float)));
+  return std::clamp<int64_t>(fit, std::min<int64_t>(16, loaded.max_sequences),
+                             loaded.max_batch_tokens);
+}
+
+}  // namespace
+
+LocalRunner::LocalRunner(LoadedModel loaded)
+    : loaded_(std::move(loaded)),
+      batch_(loaded_.info.cache, loaded_.max_batch_tokens, loaded_.max_sequences,
+             loaded_.info.context_length),
+      sampler_(loaded_.info.vocab_size),
+      max_logits_rows_(LogitsRows(loaded_)) {
+  logits_ = loaded_.ops->MakeBuffer(max_logits_rows_, loaded_.info.vocab_size);
+  uses_.reserve(loaded_.max_batch_tokens);
+  row_ids_.reserve(max_logits_rows_);
+  scratch_.reserve(loaded_.info.vocab_size);
+}
+
+absl::Status LocalRunner::CheckPlan(const Plan& plan) const {
+  int64_t tokens = 0;
+  for (const PlanRow& row : plan.rows) {
+    tokens += row.count;
+    if (row.count < 1 || row.first_token < 0 ||
+        row.first_token + row.count > static_cast<int64_t>(row.sequence.tokens.size()) ||
+        row.first_token + row.count > loaded_.info.context_length) {
+      return absl::InternalError(
+          absl::StrCat("plan ", plan.step, ": row of ", row.count, " tokens at ", row.first_token));
+    }
+    for (int32_t i = 0; i < row.count; ++i) {
+      const TokenId id = row.sequence.tokens[row.first_token + i];
+      if (id < 0 || id >= loaded_.info.vocab_size) {
+        return absl::InternalError(absl::StrCat("plan ", plan.step, ": token id ", id,
+                                                " is not below ", loaded_.info.vocab_size));
+      }
+    }
+  }
+  if (tokens > loaded_.max_batch_tokens ||
+      static_cast<int64_t>(plan.rows.size()) > loaded_.max_batch_tokens) {
+    return absl::InternalError(absl::StrCat("plan ", plan.step, ": ", tokens,
+                                            " tokens, the most is ", loaded_.max_batch_tokens));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelRunner::Handle> LocalRunner::Submit(const Plan& plan) {
+  if (const absl::Status status = CheckPlan(plan); !status.ok()) return status;
+  submitted_ = &plan;
+  return plan.step;
+}
+
+absl::Status LocalRunner::Wait(Handle handle, StepResult& result) {
+  if (submitted_ == nullptr || submitted_->step != handle) {
+    return absl::InternalError(absl::StrCat("no step ", handle, " is in flight"));
+  }
+  const Plan& plan = *submitted_;
+  submitted_ = nullptr;
+  try {
+    const c10::InferenceMode inference;
+    Run(plan, result);
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("step ", handle, ": ", error.what()));
+  }
+  return absl::OkStatus();
+}
+
+void LocalRunner::Run(const Plan& plan, StepResult& result) {
+  result.step = plan.step;
+  result.samples.resize(plan.samples.size());
+  result.prompt_logprobs.clear();
+  for (const BlockCopy& copy : plan.copies) loaded_.state->Copy(*loaded_.ops, copy);
+  if (!plan.rows.empty()) {
+    loaded_.model->Forward(batch_.Build(plan));
+    CollectLogitsUses(plan);
+    const int64_t vocab = loaded_.info.vocab_size;
+    for (size_t first = 0; first < uses_.size(); first += max_logits_rows_) {
+      const size_t count = std::min<size_t>(max_logits_rows_, uses_.size() - first);
+      row_ids_.clear();
+      for (size_t i = 0; i < count; ++i) row_ids_.push_back(uses_[first + i].token_index);
+      loaded_.model->Logits(row_ids_, logits_);
+      float* logits = logits_.data_ptr<float>();
+      for (size_t i = 0; i < count; ++i) {
+        UseLogits(plan, uses_[first + i], {logits + i * vocab, static_cast<size_t>(vocab)}, result);
+      }
+    }
+  }
+  for (const BlockCopy& copy : plan.snapshots) loaded_.state->Copy(*loaded_.ops, copy);
+}
+
+void LocalRunner::CollectLogitsUses(const Plan& plan) {
+  uses_.clear();
+  int32_t start = 0;
+  for (const PlanRow& row : plan.rows) {
+    const int64_t last = row.first_token + row.count - 1;
+    // The last prompt position predicts the first generated token, which is no prompt token.
+    const int64_t end = std::min(last, row.sequence.prompt_length - 2);
+    const int64_t from = row.prompt_logprobs_from < 0
+                             ? end + 1
+                             : std::max(row.prompt_logprobs_from, row.first_token);
+    const auto token_index = [&](int64_t position) {
+      return start + static_cast<int32_t>(position - row.first_token);
+    };
+    for (int64_t p = from; p <= end; ++p) {
+      if (p == last && row.num_samples > 0) break;  // below, with the samples
+      uses_.push_back({token_index(p), 0, 0, &row, p});
+    }
+    if (row.num_samples > 0) {
+      const bool prompt = last >= from && last <= end;
+      uses_.push_back(
+          {token_index(last), row.first_sample, row.num_samples, prompt ? &row : nullptr, last});
+    }
+    start += row.count;
+  }
+}
+
+void LocalRunner::UseLogits(const Plan& plan, const LogitsUse& use, std::span<float> logits,
+                            StepResult& result) {
+  if (use.prompt != nullptr) {
+    const SequenceView& sequence = use.prompt->sequence;
+    PromptLogprob& prediction = result.prompt_logprobs.emplace_back();
+    prediction.sequence = sequence.id;
+    prediction.position = use.position + 1;
+    sampler_.Logprobs(logits, sequence.tokens[prediction.position],
+                      sequence.sampling->prompt_logprobs, prediction.chosen, prediction.top);
+  }
+  // Sampling changes the logits, so all samples but the last work on a copy.
+  for (int32_t i = 0; i < use.num_samples; ++i) {
+    const int32_t sample = use.first_sample + i;
+    std::span<float> own = logits;
+    if (i + 1 < use.num_samples) {
+      scratch_.assign(logits.begin(), logits.end());
+      own = scratch_;
+    }
+    sampler_.Sample(plan.samples[sample], own, result.samples[sample]);
+  }
+}
+
+}  // namespace skep::models

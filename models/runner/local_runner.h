@@ -1,0 +1,69 @@
+// The model runner of one process and one device: batch building, forward pass, sampling.
+#ifndef SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
+#define SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "models/layers/workspace.h"
+#include "models/model.h"
+#include "models/ops/ops.h"
+#include "models/runner.h"
+#include "models/runner/batch.h"
+#include "models/sampling/sampler.h"
+#include "models/state/state_store.h"
+#include "models/weights/weight_source.h"
+
+namespace skep::models {
+
+// The parts of a loaded model, in the order in which they depend on each other.
+struct LoadedModel {
+  std::unique_ptr<WeightSource> files;  // some matrices are read in place
+  std::unique_ptr<Ops> ops;
+  std::unique_ptr<Workspace> workspace;
+  std::unique_ptr<StateStore> state;
+  std::unique_ptr<Model> model;
+  ModelInfo info;
+  int32_t max_batch_tokens = 0;
+  int32_t max_sequences = 0;
+};
+
+class LocalRunner final : public ModelRunner {
+ public:
+  explicit LocalRunner(LoadedModel loaded);
+
+  const ModelInfo& info() const override { return loaded_.info; }
+  absl::StatusOr<Handle> Submit(const Plan& plan) override;
+  absl::Status Wait(Handle handle, StepResult& result) override;
+
+ private:
+  // What is done with the logits of one row of the batch.
+  struct LogitsUse {
+    int32_t token_index = 0;   // row of the hidden states
+    int32_t first_sample = 0;  // into Plan::samples
+    int32_t num_samples = 0;
+    const PlanRow* prompt = nullptr;  // set if the prediction of a prompt token is wanted
+    int64_t position = 0;             // of the row's token
+  };
+
+  absl::Status CheckPlan(const Plan& plan) const;
+  void Run(const Plan& plan, StepResult& result);
+  void CollectLogitsUses(const Plan& plan);
+  void UseLogits(const Plan& plan, const LogitsUse& use, std::span<float> logits,
+                 StepResult& result);
+
+  LoadedModel loaded_;
+  Batch batch_;
+  Sampler sampler_;
+  at::Tensor logits_;  // [max_logits_rows_, vocab]
+  int64_t max_logits_rows_;
+  std::vector<LogitsUse> uses_;
+  std::vector<int32_t> row_ids_;
+  std::vector<float> scratch_;  // [vocab]: logits for the second sample of a row and on
+  const Plan* submitted_ = nullptr;
+};
+
+}  // namespace skep::models
+
+#endif  // SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
