@@ -28,15 +28,14 @@ absl::StatusOr<const Architecture*> FindArchitecture(const ConfigView& config) {
       if (std::find(names.begin(), names.end(), wanted) != names.end()) return &architecture;
     }
   }
-  const std::string supported =
-      absl::StrJoin(kArchitectures, ", ", [&](std::string* out, const Architecture& entry) {
-        absl::StrAppend(
-            out,
-            absl::StrJoin(config.is_gguf() ? entry.gguf_names : entry.hugging_face_names, ", "));
-      });
-  return absl::UnimplementedError(absl::StrCat(config.file(), ": architecture '",
-                                               config.architecture(),
-                                               "' is not supported; supported are ", supported));
+  std::vector<std::string> supported;
+  for (const Architecture& entry : kArchitectures) {
+    const auto names = config.is_gguf() ? entry.gguf_names : entry.hugging_face_names;
+    supported.insert(supported.end(), names.begin(), names.end());
+  }
+  return absl::UnimplementedError(
+      absl::StrCat(config.file(), ": architecture '", config.architecture(),
+                   "' is not supported; supported are ", absl::StrJoin(supported, ", ")));
 }
 
 }  // namespace skep::models

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "models/weights/text.h"
 
 namespace skep::models::architectures {
 namespace {
@@ -56,14 +57,15 @@ absl::StatusOr<DecoderShape> ReadDecoderShape(const ConfigView& view, HeadDim he
 absl::Status CheckEquals(const ConfigView& view, std::string_view key, std::string_view value) {
   SKEP_ASSIGN_OR_RETURN(const std::string found, view.StringOr(key, value));
   if (found == value) return absl::OkStatus();
-  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", key, " '", found,
-                                               "' is not supported here; '", value, "' is"));
+  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(key), " '", found,
+                                               "' is not supported here; '", View(value), "' is"));
 }
 
 absl::Status CheckZero(const ConfigView& view, std::string_view key, std::string_view feature) {
   SKEP_ASSIGN_OR_RETURN(const double found, view.FloatOr(key, 0));
   if (found == 0) return absl::OkStatus();
-  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", feature, " (", key, " = ", found,
+  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(feature), " (", View(key),
+                                               " = ", found,
                                                ") is not supported for this architecture"));
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "models/weights/text.h"
 
 namespace skep::models {
 
@@ -21,8 +22,8 @@ std::vector<WeightRule> DecoderRules(const DecoderRuleOptions& options) {
   for (std::string suffix : {".weight", ".bias"}) {
     const auto add = [&](std::string_view canonical, std::string_view gguf, int64_t heads = 0,
                          int64_t first_row = 0, int64_t num_rows = -1) {
-      rules.push_back({absl::StrCat("model.layers.{}.", canonical, suffix),
-                       absl::StrCat("blk.{}.", gguf, suffix), heads, first_row, num_rows});
+      rules.push_back({absl::StrCat("model.layers.{}.", View(canonical), suffix),
+                       absl::StrCat("blk.{}.", View(gguf), suffix), heads, first_row, num_rows});
     };
     add("self_attn.q_proj", "attn_q", q_heads);
     add("self_attn.k_proj", "attn_k", k_heads);

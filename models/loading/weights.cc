@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "models/weights/dequantize.h"
+#include "models/weights/text.h"
 
 namespace skep::models {
 namespace {
@@ -35,8 +36,8 @@ std::string Instantiate(const WeightRule& rule, const std::string& canonical) {
   if (hole == std::string::npos) return rule.canonical == canonical ? rule.gguf : "";
   const std::string_view head = std::string_view(rule.canonical).substr(0, hole);
   const std::string_view tail = std::string_view(rule.canonical).substr(hole + 2);
-  if (canonical.size() <= head.size() + tail.size() || !absl::StartsWith(canonical, head) ||
-      !absl::EndsWith(canonical, tail)) {
+  if (canonical.size() <= head.size() + tail.size() || !absl::StartsWith(canonical, View(head)) ||
+      !absl::EndsWith(canonical, View(tail))) {
     return "";
   }
   const std::string index =
@@ -51,7 +52,7 @@ std::string ShapeOf(const TensorInfo& tensor) { return ShapeString(tensor.shape)
 }  // namespace
 
 Weights Weights::at(std::string_view name) const {
-  return Weights(loader_, path_.empty() ? std::string(name) : absl::StrCat(path_, ".", name));
+  return Weights(loader_, path_.empty() ? std::string(name) : absl::StrCat(path_, ".", View(name)));
 }
 
 Weights Weights::at(int64_t index) const { return at(absl::StrCat(index)); }
@@ -118,8 +119,10 @@ WeightLoader::Found WeightLoader::Find(const std::string& canonical) {
   for (std::string_view prefix : kWrapperPrefixes) {
     // "model.language_model." takes the place of "model.", the others come before it.
     std::string_view rest = canonical;
-    if (prefix == "model.language_model.") absl::ConsumePrefix(&rest, "model.");
-    if (const TensorInfo* tensor = source_.Find(absl::StrCat(prefix, rest))) return {tensor, {}};
+    if (prefix == "model.language_model." && rest.starts_with("model.")) rest.remove_prefix(6);
+    if (const TensorInfo* tensor = source_.Find(std::string(prefix).append(rest))) {
+      return {tensor, {}};
+    }
   }
   return {};
 }
@@ -241,7 +244,9 @@ absl::Status WeightLoader::Finish() const {
   std::vector<std::string> problems = problems_;
   for (const TensorInfo& tensor : source_.tensors()) {
     if (used_.contains(&tensor)) continue;
-    const auto ends = [&](std::string_view suffix) { return absl::EndsWith(tensor.name, suffix); };
+    const auto ends = [&](std::string_view suffix) {
+      return std::string_view(tensor.name).ends_with(suffix);
+    };
     if (std::any_of(kNeverUsed.begin(), kNeverUsed.end(), ends) ||
         std::any_of(ignored_suffixes_.begin(), ignored_suffixes_.end(), ends)) {
       continue;
@@ -263,8 +268,8 @@ std::string WeightLoader::Quantization() const {
   std::vector<std::pair<int64_t, std::string_view>> types;
   for (const auto& [type, bytes] : bytes_by_type_) types.emplace_back(-bytes, TypeName(type));
   std::sort(types.begin(), types.end());
-  return absl::StrJoin(
-      types, "+", [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.second); });
+  return absl::StrJoin(types, "+",
+                       [](std::string* out, const auto& entry) { out->append(entry.second); });
 }
 
 }  // namespace skep::models

@@ -16,6 +16,7 @@
 #include "models/runner/local_runner.h"
 #include "models/runner/memory.h"
 #include "models/weights/model_files.h"
+#include "models/weights/text.h"
 
 namespace skep::models {
 namespace {
@@ -172,9 +173,12 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> LoadModelRunner(const std::string& 
 std::vector<std::string> SupportedArchitectures() {
   std::vector<std::string> lines;
   for (const Architecture& architecture : Architectures()) {
-    lines.push_back(absl::StrCat(architecture.name, " (",
-                                 absl::StrJoin(architecture.hugging_face_names, ", "),
-                                 "; gguf: ", absl::StrJoin(architecture.gguf_names, ", "), ")"));
+    const auto join = [](std::span<const std::string_view> names) {
+      return absl::StrJoin(std::vector<std::string>(names.begin(), names.end()), ", ");
+    };
+    lines.push_back(absl::StrCat(View(architecture.name), " (",
+                                 join(architecture.hugging_face_names),
+                                 "; gguf: ", join(architecture.gguf_names), ")"));
   }
   return lines;
 }
