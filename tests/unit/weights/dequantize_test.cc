@@ -16,8 +16,8 @@ namespace skep::models {
 namespace {
 
 std::string Golden(std::string_view type, const char* suffix) {
-  const std::string path = std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/dequantize/" +
-                           std::string(type) + suffix;
+  const std::string path =
+      std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/dequantize/" + std::string(type) + suffix;
   absl::StatusOr<std::string> text = ReadSmallFile(path, /*max_bytes=*/64u << 20);
   EXPECT_TRUE(text.ok()) << text.status();
   return text.value_or("");
@@ -60,9 +60,11 @@ TEST_P(DequantizeTest, EqualsReference) {
   EXPECT_EQ(actual.back(), 12345.0f) << "written past the end";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Types, DequantizeTest, testing::ValuesIn(AllTypes().begin(), AllTypes().end()),
-    [](const testing::TestParamInfo<TypeTraits>& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Types, DequantizeTest,
+                         testing::ValuesIn(AllTypes().begin(), AllTypes().end()),
+                         [](const testing::TestParamInfo<TypeTraits>& info) {
+                           return std::string(info.param.name);
+                         });
 
 TEST(DequantizeRowTest, RefusesPartsOfABlock) {
   std::vector<std::byte> row(300);
