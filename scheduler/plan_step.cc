@@ -49,20 +49,26 @@ void Scheduler::Impl::PlanPrefills(const StepCosts& costs, Events& events) {
   }
 }
 
-// Plans the next chunk of a sequence. False if the step is full.
-bool Scheduler::Impl::PlanPrefill(Sequence& sequence, const StepCosts& costs, Events& events) {
-  const RequestState& request = *sequence.request;
-  const int64_t remaining = sequence.request->Remaining(sequence);
+// Tokens of prefill that the step can still take on for a request; 0 if it cannot take the
+// request's smallest piece, which for a pooled prompt is the whole.
+int32_t Scheduler::Impl::RoomInStep(const RequestState& request, const StepCosts& costs) const {
   const bool whole = request.request.kind == RequestKind::kPool;
   // What cannot be cut into chunks may take longer than a step should.
   const int32_t min_tokens =
       whole && step_.prefill_tokens == 0 ? options_.max_batch_tokens : cache_.block_size();
   const int32_t room =
       PrefillRoom(options_, costs, step_.decode_rows, step_.prefill_tokens, min_tokens);
-  const int64_t smallest = whole ? remaining : 1;
-  if (room < smallest) return false;
-  if (!MakeRoom(sequence, smallest, events)) return true;
-  const int64_t count = std::min<int64_t>(remaining, room);
+  return whole && room < request.prompt_length() ? 0 : std::max(room, 0);
+}
+
+// Plans the next chunk of a sequence. False if the step is full.
+bool Scheduler::Impl::PlanPrefill(Sequence& sequence, const StepCosts& costs, Events& events) {
+  RequestState& request = *sequence.request;
+  const int32_t room = RoomInStep(request, costs);
+  if (room == 0) return false;
+  const int64_t count = std::min<int64_t>(request.Remaining(sequence), room);
+  const bool whole = request.request.kind == RequestKind::kPool;
+  if (!MakeRoom(sequence, whole ? count : 1, events)) return true;
   AddToStep(sequence, cache_.Fit(sequence.blocks, sequence.computed, count), /*decode=*/false);
   return true;
 }
@@ -91,11 +97,7 @@ void Scheduler::Impl::AddToStep(Sequence& sequence, int64_t count, bool decode) 
 
 void Scheduler::Impl::PlanAdmissions(const StepCosts& costs, Events& events) {
   while (RequestState* request = NextToAdmit()) {
-    const int32_t room =
-        PrefillRoom(options_, costs, step_.decode_rows, step_.prefill_tokens, cache_.block_size());
-    const bool whole = request->request.kind == RequestKind::kPool;
-    const int64_t batch_room = options_.max_batch_tokens - step_.decode_rows - step_.prefill_tokens;
-    if (whole ? batch_room < request->prompt_length() : room < 1) return;
+    if (RoomInStep(*request, costs) == 0) return;
     if (!MakeRoomToAdmit(*request, events)) return;
     Admit(*request, events);
     if (!PlanPrefill(*request->leader(), costs, events)) return;

@@ -75,6 +75,7 @@ class Scheduler::Impl final {
   void PlanDecodes(Events& events);
   void PlanPrefills(const StepCosts& costs, Events& events);
   void PlanAdmissions(const StepCosts& costs, Events& events);
+  int32_t RoomInStep(const RequestState& request, const StepCosts& costs) const;
   bool MakeRoom(Sequence& sequence, int64_t count, Events& events);
   RequestState* NextToAdmit();
   bool MakeRoomToAdmit(RequestState& request, Events& events);
