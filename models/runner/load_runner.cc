@@ -13,6 +13,7 @@
 #include "models/ops/cpu/cpu_ops.h"
 #include "models/ops/reference/reference_ops.h"
 #include "models/registry.h"
+#include "models/runner/loaded_model.h"
 #include "models/runner/local_runner.h"
 #include "models/runner/memory.h"
 #include "models/weights/model_files.h"
@@ -111,8 +112,9 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<ModelRunner>> Load(const std::string& path,
-                                                  const RunnerOptions& options) {
+}  // namespace
+
+absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptions& options) {
   SKEP_RETURN_IF_ERROR(CheckOptions(options));
   SKEP_ASSIGN_OR_RETURN(ModelFiles files, OpenModel(path));
   SKEP_ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(files.config));
@@ -155,16 +157,15 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> Load(const std::string& path,
   SKEP_RETURN_IF_ERROR(loaded.state->Allocate(*loaded.ops, sizing));
   loaded.info.cache = loaded.state->layout();
   loaded.files = std::move(files.weights);
-  return std::make_unique<LocalRunner>(std::move(loaded));
+  return loaded;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> LoadModelRunner(const std::string& path,
                                                              const RunnerOptions& options) {
   try {
     const c10::InferenceMode inference;
-    return Load(path, options);
+    SKEP_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path, options));
+    return std::make_unique<LocalRunner>(std::move(loaded));
   } catch (const std::exception& error) {
     return absl::InternalError(absl::StrCat("loading '", path, "': ", error.what()));
   }

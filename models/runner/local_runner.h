@@ -6,28 +6,12 @@
 #include <memory>
 #include <vector>
 
-#include "models/layers/workspace.h"
-#include "models/model.h"
-#include "models/ops/ops.h"
 #include "models/runner.h"
 #include "models/runner/batch.h"
+#include "models/runner/loaded_model.h"
 #include "models/sampling/sampler.h"
-#include "models/state/state_store.h"
-#include "models/weights/weight_source.h"
 
 namespace skep::models {
-
-// The parts of a loaded model, in the order in which they depend on each other.
-struct LoadedModel {
-  std::unique_ptr<WeightSource> files;  // some matrices are read in place
-  std::unique_ptr<Ops> ops;
-  std::unique_ptr<Workspace> workspace;
-  std::unique_ptr<StateStore> state;
-  std::unique_ptr<Model> model;
-  ModelInfo info;
-  int32_t max_batch_tokens = 0;
-  int32_t max_sequences = 0;
-};
 
 class LocalRunner final : public ModelRunner {
  public:

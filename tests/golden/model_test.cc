@@ -1,0 +1,189 @@
+// Logits of every family and format against transformers', on tiny random models (models.py).
+//
+// Each checkpoint runs twice: with the reference operations, which compute in float32 what
+// transformers computes and must agree to rounding; and with the fused operations, whose error has
+// the sources that FusedTolerance names.
+#include <c10/core/InferenceMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "models/runner/batch.h"
+#include "models/runner/loaded_model.h"
+
+namespace skep::models {
+namespace {
+
+using nlohmann::json;
+
+std::string Folder() { return std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/models/"; }
+
+std::vector<float> ReadFloats(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::copy_n(bytes.data(), values.size() * sizeof(float), reinterpret_cast<char*>(values.data()));
+  return values;
+}
+
+// How a set of sequences is cut into steps: for each step, how many tokens of each sequence.
+using Schedule = std::vector<std::vector<int32_t>>;
+
+Schedule WholePrompts(const std::vector<size_t>& lengths) {
+  Schedule schedule(1);
+  for (size_t length : lengths) schedule[0].push_back(static_cast<int32_t>(length));
+  return schedule;
+}
+
+// Chunks of `sizes`, round and round, each sequence starting elsewhere in the round; a sequence
+// that has come to its end takes no further part, so that rows of all kinds meet in a step.
+Schedule Chunks(const std::vector<size_t>& lengths, const std::vector<int32_t>& sizes) {
+  Schedule schedule;
+  std::vector<int32_t> done(lengths.size(), 0);
+  for (size_t step = 0;; ++step) {
+    std::vector<int32_t> counts;
+    for (size_t s = 0; s < lengths.size(); ++s) {
+      const int32_t left = static_cast<int32_t>(lengths[s]) - done[s];
+      counts.push_back(std::min(left, sizes[(step + s) % sizes.size()]));
+      done[s] += counts.back();
+    }
+    if (std::all_of(counts.begin(), counts.end(), [](int32_t c) { return c == 0; })) break;
+    schedule.push_back(counts);
+  }
+  return schedule;
+}
+
+// All logits of all sequences, [sequence][token][vocab], computed step by step.
+std::vector<float> RunSchedule(LoadedModel& loaded, const std::vector<std::vector<TokenId>>& tokens,
+                               const Schedule& schedule) {
+  const CacheLayout& layout = loaded.info.cache;
+  const int64_t vocab = loaded.info.vocab_size;
+  // Blocks of the sequences alternate, so that no table is a plain run.
+  const int64_t blocks_each =
+      (loaded.info.context_length + layout.block_size - 1) / layout.block_size;
+  std::vector<std::vector<BlockId>> tables(tokens.size());
+  for (int64_t b = 0; b < blocks_each; ++b) {
+    for (size_t s = 0; s < tokens.size(); ++s) {
+      tables[s].push_back(static_cast<BlockId>(b * tokens.size() + s));
+    }
+  }
+  Batch batch(layout, loaded.max_batch_tokens, loaded.max_sequences, loaded.info.context_length);
+  at::Tensor step_logits = loaded.ops->MakeBuffer(loaded.max_batch_tokens, vocab);
+  std::vector<int64_t> done(tokens.size(), 0), offsets(tokens.size(), 0);
+  for (size_t s = 1; s < tokens.size(); ++s) {
+    offsets[s] = offsets[s - 1] + static_cast<int64_t>(tokens[s - 1].size());
+  }
+  std::vector<float> logits((offsets.back() + tokens.back().size()) * vocab);
+  for (const std::vector<int32_t>& counts : schedule) {
+    Plan plan;
+    std::vector<int64_t> targets;
+    for (size_t s = 0; s < tokens.size(); ++s) {
+      if (counts[s] == 0) continue;
+      PlanRow row;
+      row.sequence.tokens = tokens[s];
+      row.first_token = done[s];
+      row.count = counts[s];
+      for (size_t g = 0; g < layout.groups.size(); ++g) row.block_tables[g] = tables[s];
+      plan.rows.push_back(row);
+      for (int32_t i = 0; i < counts[s]; ++i) targets.push_back(offsets[s] + done[s] + i);
+      done[s] += counts[s];
+    }
+    loaded.model->Forward(batch.Build(plan));
+    std::vector<int32_t> rows(targets.size());
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int32_t>(i);
+    loaded.model->Logits(rows, step_logits);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::copy_n(step_logits.data_ptr<float>() + i * vocab, vocab,
+                  logits.begin() + targets[i] * vocab);
+    }
+  }
+  return logits;
+}
+
+struct Difference {
+  double largest = 0;           // |difference|, over the range of the expected logits
+  double root_mean_square = 0;  // over the root mean square of the expected logits
+};
+
+Difference Compare(const std::vector<float>& actual, const std::vector<float>& expected) {
+  EXPECT_EQ(actual.size(), expected.size());
+  const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
+  double largest = 0, squares = 0, expected_squares = 0;
+  for (size_t i = 0; i < std::min(actual.size(), expected.size()); ++i) {
+    const double difference = static_cast<double>(actual[i]) - expected[i];
+    if (!(std::abs(difference) <= largest)) largest = std::abs(difference);  // NaN counts
+    squares += difference * difference;
+    expected_squares += static_cast<double>(expected[i]) * expected[i];
+  }
+  return {largest / (*high - *low), std::sqrt(squares / expected_squares)};
+}
+
+RunnerOptions Options(const std::string& ops) {
+  RunnerOptions options;
+  options.ops = ops;
+  options.threads = 2;
+  options.kv_cache_memory = int64_t{64} << 20;
+  options.kv_cache_type = "f32";
+  options.max_batch_tokens = 128;
+  options.max_sequences = 4;
+  return options;
+}
+
+// Calls `check(name, checkpoint, loaded model, token lists, expected logits, whole prompts only)`.
+template <typename Check>
+void ForEachCheckpoint(const std::string& ops, const Check& check) {
+  std::ifstream file(Folder() + "index.json");
+  const json index = json::parse(file);
+  const c10::InferenceMode inference;
+  int checked = 0;
+  for (const json& model : index["models"]) {
+    std::vector<std::vector<TokenId>> tokens;
+    for (const json& sequence : model["sequences"]) {
+      tokens.push_back(sequence["tokens"].get<std::vector<TokenId>>());
+    }
+    for (const json& checkpoint : model["checkpoints"]) {
+      const std::string path = checkpoint["path"];
+      SCOPED_TRACE(path);
+      const json& reference = model["references"][std::string(checkpoint["reference"])];
+      const std::vector<float> expected = ReadFloats(Folder() + std::string(reference["logits"]));
+      auto loaded = LoadModel(Folder() + path, Options(ops));
+      ASSERT_TRUE(loaded.ok()) << loaded.status();
+      check(model, checkpoint, *loaded, tokens, expected);
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 20);
+}
+
+std::vector<size_t> Lengths(const std::vector<std::vector<TokenId>>& tokens) {
+  std::vector<size_t> lengths;
+  for (const auto& sequence : tokens) lengths.push_back(sequence.size());
+  return lengths;
+}
+
+// float32 against float32 with other summation orders.
+constexpr double kReferenceTolerance = 1e-4;
+
+TEST(ReferenceOps, GiveTransformersLogitsForWholePromptsChunksAndSteps) {
+  ForEachCheckpoint("reference", [](const json& model, const json&, LoadedModel& loaded,
+                                    const auto& tokens, const std::vector<float>& expected) {
+    const auto lengths = Lengths(tokens);
+    EXPECT_LT(Compare(RunSchedule(loaded, tokens, WholePrompts(lengths)), expected).largest,
+              kReferenceTolerance);
+    if (model["whole_prompt_only"]) return;
+    EXPECT_LT(Compare(RunSchedule(loaded, tokens, Chunks(lengths, {7, 1, 13})), expected).largest,
+              kReferenceTolerance);
+    EXPECT_LT(Compare(RunSchedule(loaded, tokens, Chunks(lengths, {1})), expected).largest,
+              kReferenceTolerance);
+  });
+}
+
+}  // namespace
+}  // namespace skep::models
