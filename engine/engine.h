@@ -31,6 +31,8 @@ struct EngineOptions {
   // Admission: beyond these a request is refused at once.
   int32_t max_waiting = 1024;
   int64_t max_waiting_prompt_bytes = 64 << 20;
+  int32_t max_waiting_per_tenant = 0;               // 0: only the limit over all tenants
+  int64_t max_waiting_prompt_bytes_per_tenant = 0;  // the same
 
   // Caps on single fields.
   int32_t max_n = 16;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace skep::engine {
@@ -45,8 +46,9 @@ struct ErrorDetails {
   std::optional<absl::Duration> retry_after;
 };
 
-// A status with the reason's canonical code; reason and details travel as payloads.
-absl::Status MakeError(Reason reason, std::string_view message, ErrorDetails details = {});
+// A status with the reason's canonical code; reason and details travel as payloads. Where the
+// reason is retryable, `retry_after` is set, to a second unless `details` knows better.
+absl::Status MakeError(Reason reason, absl::string_view message, ErrorDetails details = {});
 
 // kInternal when `status` was not made by MakeError.
 Reason ReasonOf(const absl::Status& status);

@@ -1,0 +1,56 @@
+// A request that was accepted and has not ended, as the engine's threads share it.
+#ifndef SKEP_ENGINE_LIVE_REQUEST_H_
+#define SKEP_ENGINE_LIVE_REQUEST_H_
+
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/admission.h"
+#include "engine/request.h"
+#include "engine/stream.h"
+#include "scheduler/sampling_params.h"
+#include "scheduler/types.h"
+
+namespace skep::engine {
+
+class RequestOutput;
+
+// Each group of fields says who may touch it when; what passes from one thread to the next goes
+// through a queue with a lock, so the fields need none.
+struct LiveRequest {
+  LiveRequest();
+  ~LiveRequest();
+
+  // Constant from the start.
+  RequestId id = 0;
+  bool internal = false;  // the self-test: in no counter, told to no observer
+  absl::Time arrival;
+  absl::Time deadline;
+  GenerationRequest request;
+  std::shared_ptr<Stream> stream;
+
+  // Set when the request ended before it was tokenised, so that nobody does it in vain.
+  std::atomic<bool> abandoned{false};
+
+  // The loop's.
+  SamplingParams sampling;
+  AdmissionTicket ticket;
+
+  // Written by the loop before the first message to the output processor, then the latter's.
+  std::vector<TokenId> prompt;
+  std::unique_ptr<RequestOutput> output;
+};
+
+// What became of a prompt in the tokenizer's hands.
+struct TokenizedPrompt {
+  absl::Status status;
+  std::vector<TokenId> ids;
+  SamplingParams sampling;
+};
+
+}  // namespace skep::engine
+
+#endif  // SKEP_ENGINE_LIVE_REQUEST_H_

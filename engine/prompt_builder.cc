@@ -1,0 +1,77 @@
+#include "engine/prompt_builder.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "engine/chat_template/chat_template.h"
+#include "engine/error.h"
+#include "engine/request.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "scheduler/types.h"
+
+namespace skep::engine {
+namespace {
+
+std::string PieceOf(const Tokenizer& tokenizer, std::optional<TokenId> id) {
+  return id.has_value() ? std::string(tokenizer.TokenText(*id)) : std::string();
+}
+
+}  // namespace
+
+PromptBuilder::PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
+                             std::shared_ptr<const ChatTemplate> chat_template)
+    : tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
+
+absl::StatusOr<std::string> PromptBuilder::Render(const ChatPrompt& chat) const {
+  if (chat_template_ == nullptr) {
+    return MakeError(Reason::kNoChatTemplate,
+                     "this model has no chat template: send text or token ids",
+                     {.field = "prompt"});
+  }
+  ChatTemplate::Inputs inputs{.messages = &chat.messages,
+                              .tools = chat.tools.is_null() ? nullptr : &chat.tools,
+                              .add_generation_prompt = chat.add_generation_prompt,
+                              .continue_final_message = chat.continue_final_message,
+                              .bos_token = PieceOf(*tokenizer_, tokenizer_->bos_id()),
+                              .eos_token = PieceOf(*tokenizer_, tokenizer_->eos_id()),
+                              .extra = chat.template_arguments,
+                              .now = absl::ToUnixSeconds(absl::Now())};
+  absl::StatusOr<std::string> text = chat_template_->Render(inputs);
+  if (text.ok()) return text;
+  return MakeError(Reason::kTemplateFailed,
+                   absl::StrCat("the chat template failed: ", text.status().message()),
+                   {.field = "prompt.messages"});
+}
+
+absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const GenerationRequest& request) const {
+  if (const auto* tokens = std::get_if<TokenPrompt>(&request.prompt)) return tokens->ids;
+  if (const auto* text = std::get_if<TextPrompt>(&request.prompt)) {
+    return Encode(text->text, {.add_special = text->add_special_tokens,
+                               .parse_special = text->parse_special_tokens});
+  }
+  const absl::StatusOr<std::string> text = Render(std::get<ChatPrompt>(request.prompt));
+  if (!text.ok()) return text.status();
+  // The template writes its special tokens, that of the beginning included, as text.
+  return Encode(*text, {.add_special = false, .parse_special = true});
+}
+
+absl::StatusOr<std::vector<TokenId>> PromptBuilder::Encode(const std::string& text,
+                                                           const EncodeOptions& options) const {
+  std::vector<TokenId> ids;
+  absl::Status status = tokenizer_->Encode(text, options, ids);
+  if (status.ok()) return ids;
+  return MakeError(Reason::kInvalidField,
+                   absl::StrCat("field 'prompt' cannot be tokenised: ", status.message()),
+                   {.field = "prompt"});
+}
+
+}  // namespace skep::engine

@@ -1,0 +1,44 @@
+// From a request's prompt (text, ids or a chat) to token ids.
+#ifndef SKEP_ENGINE_PROMPT_BUILDER_H_
+#define SKEP_ENGINE_PROMPT_BUILDER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/chat_template/chat_template.h"
+#include "engine/request.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "scheduler/types.h"
+
+namespace skep::engine {
+
+// Thread-safe.
+class PromptBuilder final {
+ public:
+  // `chat_template` may be null.
+  PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
+                std::shared_ptr<const ChatTemplate> chat_template);
+
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  bool has_chat_template() const { return chat_template_ != nullptr; }
+
+  // kNoChatTemplate; kTemplateFailed with the template's own words.
+  absl::StatusOr<std::string> Render(const ChatPrompt& chat) const;
+
+  // The ids of a prompt that Validate has let pass; not truncated, and not checked against the
+  // context.
+  absl::StatusOr<std::vector<TokenId>> Build(const GenerationRequest& request) const;
+
+ private:
+  absl::StatusOr<std::vector<TokenId>> Encode(const std::string& text,
+                                              const EncodeOptions& options) const;
+
+  const std::shared_ptr<const Tokenizer> tokenizer_;
+  const std::shared_ptr<const ChatTemplate> chat_template_;
+};
+
+}  // namespace skep::engine
+
+#endif  // SKEP_ENGINE_PROMPT_BUILDER_H_

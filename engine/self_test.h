@@ -1,0 +1,25 @@
+// Whether the model generates at all: what stands between loading and being ready.
+#ifndef SKEP_ENGINE_SELF_TEST_H_
+#define SKEP_ENGINE_SELF_TEST_H_
+
+#include <memory>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/request.h"
+#include "engine/response.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "models/runner.h"
+
+namespace skep::engine {
+
+// Generates a few tokens greedily from a minimal prompt, through `start`, and checks that all are
+// possible ones: ids below the vocabulary, finite log-probabilities. Takes a minute at most.
+absl::Status RunSelfTest(
+    const ModelInfo& model, const Tokenizer& tokenizer,
+    absl::FunctionRef<absl::StatusOr<std::unique_ptr<ResponseStream>>(GenerationRequest)> start);
+
+}  // namespace skep::engine
+
+#endif  // SKEP_ENGINE_SELF_TEST_H_

@@ -1,0 +1,317 @@
+#include "engine/validate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "engine/error.h"
+#include "engine/field_checker.h"
+#include "engine/json_size.h"
+#include "engine/request.h"
+#include "engine/tokenizer/unicode.h"
+#include "models/runner.h"
+#include "scheduler/sampling_params.h"
+#include "scheduler/types.h"
+
+namespace skep::engine {
+namespace {
+
+constexpr int kMaxJsonDepth = 100;
+constexpr size_t kMaxRequestIdBytes = 128;
+constexpr float kMaxLogitBias = 100.0f;
+
+// All comparisons are false for NaN.
+bool InClosed(float x, float low, float high) { return low <= x && x <= high; }
+bool InHalfOpen(float x, float low, float high) { return low < x && x <= high; }
+
+// The request's value if set; else the model's if it is a possible one; else Skep's.
+template <typename T, typename Good>
+T Choose(FieldChecker& check, absl::string_view field, absl::string_view allowed,
+         const std::optional<T>& asked, const std::optional<T>& model_default, T fallback,
+         Good good) {
+  if (asked.has_value()) {
+    check.Require(good(*asked), field, *asked, allowed);
+    return *asked;
+  }
+  return model_default.has_value() && good(*model_default) ? *model_default : fallback;
+}
+
+void CheckDistribution(const GenerationRequest& request, const ModelInfo& model,
+                       FieldChecker& check, SamplingParams& params) {
+  const SamplingDefaults& defaults = model.sampling_defaults;
+  const auto share = [](float x) { return InHalfOpen(x, 0.0f, 1.0f); };
+  const auto penalty = [](float x) { return InClosed(x, -2.0f, 2.0f); };
+  params.temperature =
+      Choose(check, "temperature", "in [0, 100]", request.temperature, defaults.temperature, 1.0f,
+             [](float x) { return InClosed(x, 0.0f, 100.0f); });
+  params.top_k = Choose(check, "top_k", "0 (off) or more", request.top_k, defaults.top_k, 0,
+                        [](int32_t k) { return k >= 0; });
+  if (params.top_k >= model.vocab_size) params.top_k = 0;
+  params.top_p = Choose(check, "top_p", "in (0, 1]", request.top_p, defaults.top_p, 1.0f, share);
+  params.min_p = Choose(check, "min_p", "in [0, 1]", request.min_p, defaults.min_p, 0.0f,
+                        [](float x) { return InClosed(x, 0.0f, 1.0f); });
+  params.typical_p =
+      Choose(check, "typical_p", "in (0, 1]", request.typical_p, defaults.typical_p, 1.0f, share);
+  params.repetition_penalty =
+      Choose(check, "repetition_penalty", "above 0 and finite", request.repetition_penalty,
+             defaults.repetition_penalty, 1.0f,
+             [](float x) { return InHalfOpen(x, 0.0f, std::numeric_limits<float>::max()); });
+  params.presence_penalty =
+      Choose(check, "presence_penalty", "in [-2, 2]", request.presence_penalty, {}, 0.0f, penalty);
+  params.frequency_penalty = Choose(check, "frequency_penalty", "in [-2, 2]",
+                                    request.frequency_penalty, {}, 0.0f, penalty);
+}
+
+void CheckLogitBias(const GenerationRequest& request, const EngineOptions& options,
+                    FieldChecker& check, SamplingParams& params) {
+  const auto& bias = request.logit_bias;
+  check.Limit("logit_bias", static_cast<int64_t>(bias.size()), options.max_logit_bias);
+  if (!check.ok()) return;
+  for (size_t i = 0; i < bias.size(); ++i) {
+    check.Id("logit_bias", i, bias[i].first);
+    check.Require(InClosed(bias[i].second, -kMaxLogitBias, kMaxLogitBias),
+                  absl::StrCat("logit_bias[", i, "]"), bias[i].second, "in [-100, 100]");
+  }
+  params.logit_bias = bias;
+  std::sort(params.logit_bias.begin(), params.logit_bias.end());
+  for (size_t i = 1; i < params.logit_bias.size(); ++i) {
+    const TokenId id = params.logit_bias[i].first;
+    check.Require(id != params.logit_bias[i - 1].first, "logit_bias", id, "each id at most once");
+  }
+}
+
+std::vector<TokenId> Without(const std::vector<TokenId>& ids, const std::vector<TokenId>& others) {
+  std::vector<TokenId> left;
+  std::set_difference(ids.begin(), ids.end(), others.begin(), others.end(),
+                      std::back_inserter(left));
+  return left;
+}
+
+// Some token must be left to choose from, also while ending is not allowed.
+void CheckChoice(FieldChecker& check, const ModelInfo& model, const SamplingParams& params) {
+  if (params.allowed_token_ids.empty()) {
+    check.Require(static_cast<int64_t>(params.bad_token_ids.size()) < model.vocab_size,
+                  "bad_token_ids", params.bad_token_ids.size(),
+                  "fewer ids than the vocabulary has");
+    return;
+  }
+  std::vector<TokenId> left = Without(params.allowed_token_ids, params.bad_token_ids);
+  check.Require(!left.empty(), "allowed_token_ids", params.allowed_token_ids.size(),
+                "ids of which bad_token_ids leaves at least one");
+  if (params.min_tokens == 0) return;
+  left = Without(Without(left, params.eos_token_ids), params.stop_token_ids);
+  check.Require(!left.empty(), "min_tokens", params.min_tokens,
+                "0 where all allowed_token_ids end the sequence");
+}
+
+void CheckEnding(const GenerationRequest& request, const ValidationContext& context,
+                 FieldChecker& check, SamplingParams& params) {
+  const int64_t length = context.model.context_length;
+  const int32_t longest =
+      static_cast<int32_t>(std::min<int64_t>(length, std::numeric_limits<int32_t>::max()));
+  params.max_tokens = request.max_tokens.value_or(longest);
+  check.Require(params.max_tokens >= 1, "max_tokens", params.max_tokens, "1 or more");
+  if (request.max_tokens.has_value() && check.ok() && params.max_tokens >= length) {
+    check.Fail(Reason::kPromptTooLong, "max_tokens", absl::StrCat(params.max_tokens),
+               absl::StrCat("below the model's context of ", length, " tokens"));
+  }
+  params.min_tokens = request.min_tokens;
+  check.Require(params.min_tokens >= 0, "min_tokens", params.min_tokens, "0 or more");
+  check.Require(params.min_tokens <= params.max_tokens, "min_tokens", params.min_tokens,
+                absl::StrCat("at most max_tokens (", params.max_tokens, ")"));
+  params.ignore_eos = request.ignore_eos;
+  params.eos_token_ids = context.eos_token_ids;
+  params.stop_token_ids = check.Ids("stop_token_ids", request.stop_token_ids);
+}
+
+void CheckStopStrings(const GenerationRequest& request, const EngineOptions& options,
+                      FieldChecker& check) {
+  check.Limit("stop_strings", static_cast<int64_t>(request.stop_strings.size()),
+              options.max_stop_strings);
+  for (size_t i = 0; i < request.stop_strings.size() && check.ok(); ++i) {
+    const std::string& stop = request.stop_strings[i];
+    const std::string field = absl::StrCat("stop_strings[", i, "]");
+    check.Require(!stop.empty(), field, "the empty string", "at least one byte long");
+    check.Limit(field, static_cast<int64_t>(stop.size()), options.max_stop_string_bytes);
+    // The text is UTF-8, so anything else would never be found.
+    check.Require(tokenizer::IsValidUtf8(stop), field, "a string", "UTF-8");
+  }
+}
+
+void CheckCounts(const GenerationRequest& request, const EngineOptions& options,
+                 FieldChecker& check, SamplingParams& params) {
+  params.n = request.n;
+  check.Require(params.n >= 1, "n", params.n, "1 or more");
+  check.Limit("n", params.n, std::min(options.max_n, options.max_sequences));
+  params.logprobs = request.logprobs.value_or(-1);
+  check.Require(!request.logprobs.has_value() || params.logprobs >= 0, "logprobs", params.logprobs,
+                "0 or more");
+  check.Limit("logprobs", params.logprobs, options.max_logprobs);
+  params.prompt_logprobs = request.prompt_logprobs.value_or(-1);
+  check.Require(!request.prompt_logprobs.has_value() || params.prompt_logprobs >= 0,
+                "prompt_logprobs", params.prompt_logprobs, "0 or more");
+  check.Limit("prompt_logprobs", params.prompt_logprobs, options.max_logprobs);
+}
+
+void CheckTokenPrompt(const GenerationRequest& request, FieldChecker& check) {
+  const std::vector<TokenId>& ids = std::get<TokenPrompt>(request.prompt).ids;
+  check.Require(!ids.empty(), "prompt.token_ids", "an empty list", "at least one id long");
+  for (size_t i = 0; i < ids.size() && check.ok(); ++i) check.Id("prompt.token_ids", i, ids[i]);
+}
+
+void CheckJson(absl::string_view field, const nlohmann::ordered_json& json, FieldChecker& check) {
+  if (!JsonBytes(json, kMaxJsonDepth).has_value()) {
+    check.Fail(Reason::kInvalidField, field, "a deeper value",
+               absl::StrCat("nested at most ", kMaxJsonDepth, " levels deep"));
+  }
+}
+
+void CheckChatPrompt(const GenerationRequest& request, const ValidationContext& context,
+                     FieldChecker& check) {
+  const ChatPrompt& chat = std::get<ChatPrompt>(request.prompt);
+  CheckJson("prompt.messages", chat.messages, check);
+  CheckJson("prompt.tools", chat.tools, check);
+  CheckJson("prompt.template_arguments", chat.template_arguments, check);
+  check.Require(chat.messages.is_array() && !chat.messages.empty(), "prompt.messages",
+                chat.messages.is_array() ? "an empty array" : chat.messages.type_name(),
+                "an array of at least one message");
+  if (!check.ok()) return;
+  for (size_t i = 0; i < chat.messages.size(); ++i) {
+    const auto& message = chat.messages[i];
+    const auto role = message.is_object() ? message.find("role") : message.end();
+    check.Require(
+        role != message.end() && role->is_string() && !role->get_ref<const std::string&>().empty(),
+        absl::StrCat("prompt.messages[", i, "]"), message.type_name(), "an object with a 'role'");
+  }
+  check.Require(chat.tools.is_null() || chat.tools.is_array(), "prompt.tools",
+                chat.tools.type_name(), "an array or null");
+  const auto& arguments = chat.template_arguments;
+  check.Require(arguments.is_null() || arguments.is_object(), "prompt.template_arguments",
+                arguments.type_name(), "an object or null");
+  check.Require(!(chat.add_generation_prompt && chat.continue_final_message),
+                "prompt.continue_final_message", "true",
+                "false where add_generation_prompt is true");
+  if (check.ok() && !context.has_chat_template) {
+    check.Fail(Reason::kNoChatTemplate, "prompt", "a chat",
+               "text or token ids, for this model has no chat template");
+  }
+}
+
+void CheckPrompt(const GenerationRequest& request, const ValidationContext& context,
+                 FieldChecker& check) {
+  if (std::holds_alternative<TokenPrompt>(request.prompt)) {
+    CheckTokenPrompt(request, check);
+  } else if (std::holds_alternative<ChatPrompt>(request.prompt)) {
+    CheckChatPrompt(request, context, check);
+  }
+  check.Require(request.truncate_prompt_tokens >= 0, "truncate_prompt_tokens",
+                request.truncate_prompt_tokens, "0 (off) or more");
+  if (!check.ok()) return;
+  // It could never be admitted, however empty the queue.
+  check.Limit("prompt", PromptBytes(request), context.options.max_waiting_prompt_bytes);
+}
+
+void CheckRequestId(const GenerationRequest& request, FieldChecker& check) {
+  const std::string& id = request.request_id;
+  check.Require(id.size() <= kMaxRequestIdBytes, "request_id", absl::StrCat(id.size(), " bytes"),
+                absl::StrCat("at most ", kMaxRequestIdBytes, " bytes long"));
+  // It ends up in logs and in the headers of answers.
+  const bool printable =
+      std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  check.Require(printable, "request_id", "a string", "printable ASCII");
+}
+
+}  // namespace
+
+std::vector<TokenId> JoinEosTokenIds(const ModelInfo& model,
+                                     const std::vector<TokenId>& end_of_generation_ids) {
+  std::vector<TokenId> joined = model.eos_token_ids;
+  joined.insert(joined.end(), end_of_generation_ids.begin(), end_of_generation_ids.end());
+  std::erase_if(joined, [&](TokenId id) { return id < 0 || id >= model.vocab_size; });
+  std::sort(joined.begin(), joined.end());
+  joined.erase(std::unique(joined.begin(), joined.end()), joined.end());
+  return joined;
+}
+
+absl::StatusOr<SamplingParams> Validate(const GenerationRequest& request,
+                                        const ValidationContext& context, absl::Time now) {
+  if (request.deadline <= now) {
+    return MakeError(Reason::kDeadlineExceeded, "the deadline had passed on arrival");
+  }
+  FieldChecker check(context.model.vocab_size);
+  SamplingParams params;
+  CheckRequestId(request, check);
+  CheckPrompt(request, context, check);
+  CheckDistribution(request, context.model, check, params);
+  CheckLogitBias(request, context.options, check, params);
+  params.allowed_token_ids = check.Ids("allowed_token_ids", request.allowed_token_ids);
+  params.bad_token_ids = check.Ids("bad_token_ids", request.bad_token_ids);
+  CheckEnding(request, context, check, params);
+  CheckStopStrings(request, context.options, check);
+  CheckCounts(request, context.options, check, params);
+  if (check.ok()) CheckChoice(check, context.model, params);
+  if (!check.ok()) return std::move(check).status();
+
+  std::random_device random;
+  params.seed = request.seed.value_or((static_cast<uint64_t>(random()) << 32) | random());
+  return params;
+}
+
+int64_t PromptBytes(const GenerationRequest& request) {
+  if (const auto* text = std::get_if<TextPrompt>(&request.prompt)) {
+    return static_cast<int64_t>(text->text.size());
+  }
+  if (const auto* tokens = std::get_if<TokenPrompt>(&request.prompt)) {
+    return static_cast<int64_t>(tokens->ids.size() * sizeof(TokenId));
+  }
+  const ChatPrompt& chat = std::get<ChatPrompt>(request.prompt);
+  return JsonBytes(chat.messages, kMaxJsonDepth).value_or(0) +
+         JsonBytes(chat.tools, kMaxJsonDepth).value_or(0) +
+         JsonBytes(chat.template_arguments, kMaxJsonDepth).value_or(0);
+}
+
+absl::Status FitToContext(const GenerationRequest& request, const ModelInfo& model,
+                          std::vector<TokenId>& prompt, SamplingParams& sampling) {
+  const int64_t keep = request.truncate_prompt_tokens;
+  if (keep > 0 && std::ssize(prompt) > keep) prompt.erase(prompt.begin(), prompt.end() - keep);
+  FieldChecker check(model.vocab_size);
+  check.Require(!prompt.empty(), "prompt", "a text of no tokens", "at least one token long");
+  // A tokenizer whose vocabulary is larger than the logits cannot be trusted with their indices.
+  for (size_t i = 0; i < prompt.size() && check.ok(); ++i) check.Id("prompt", i, prompt[i]);
+  const int64_t length = std::ssize(prompt);
+  const int64_t left = model.context_length - length;
+  const int64_t wanted = request.max_tokens.value_or(1);
+  if (check.ok() && left < wanted) {
+    return MakeError(Reason::kPromptTooLong,
+                     absl::StrCat("the prompt's ", length, " tokens and max_tokens of ", wanted,
+                                  " exceed the model's context of ", model.context_length),
+                     {.field = "prompt",
+                      .metadata = {{"prompt_tokens", absl::StrCat(length)},
+                                   {"max_tokens", absl::StrCat(wanted)},
+                                   {"context_length", absl::StrCat(model.context_length)}}});
+  }
+  if (!request.max_tokens.has_value()) {
+    sampling.max_tokens =
+        static_cast<int32_t>(std::min<int64_t>(left, std::numeric_limits<int32_t>::max()));
+  }
+  check.Require(sampling.min_tokens <= sampling.max_tokens, "min_tokens", sampling.min_tokens,
+                absl::StrCat("at most the ", sampling.max_tokens, " that the context leaves"));
+  return std::move(check).status();
+}
+
+}  // namespace skep::engine
