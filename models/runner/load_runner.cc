@@ -93,10 +93,15 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
   const ConfigView& config = files.config;
   SKEP_ASSIGN_OR_RETURN(info.hidden_size, config.RequiredInt("hidden_size"));
   SKEP_ASSIGN_OR_RETURN(info.num_layers, config.RequiredInt("num_hidden_layers"));
-  SKEP_ASSIGN_OR_RETURN(const int64_t trained,
+  SKEP_ASSIGN_OR_RETURN(int64_t usable,
                         config.RequiredIntIn("max_position_embeddings", 1, int64_t{1} << 30));
+  // The other scalings count their stretch in max_position_embeddings already.
+  SKEP_ASSIGN_OR_RETURN(const RopeParameters rope, config.Rope());
+  if (rope.type == "dynamic" && rope.factor > 1 && rope.factor < 1 << 20) {
+    usable = static_cast<int64_t>(static_cast<double>(usable) * rope.factor);
+  }
   info.context_length =
-      options.context_length > 0 ? std::min(options.context_length, trained) : trained;
+      options.context_length > 0 ? std::min(options.context_length, usable) : usable;
   info.format = files.weights->format();
   info.device = options.device;
   info.name = std::filesystem::path(path).lexically_normal().stem().string();

@@ -125,7 +125,7 @@ Difference Compare(const std::vector<float>& actual, const std::vector<float>& e
   return {largest / (*high - *low), std::sqrt(squares / expected_squares)};
 }
 
-RunnerOptions Options(const std::string& ops) {
+RunnerOptions Options(const std::string& ops, int64_t context_length) {
   RunnerOptions options;
   options.ops = ops;
   options.threads = 2;
@@ -133,10 +133,49 @@ RunnerOptions Options(const std::string& ops) {
   options.kv_cache_type = "f32";
   options.max_batch_tokens = 128;
   options.max_sequences = 4;
+  options.context_length = context_length;
   return options;
 }
 
-// Calls `check(name, checkpoint, loaded model, token lists, expected logits, whole prompts only)`.
+struct Case {
+  std::string path;
+  std::string type;      // of the matrices
+  std::string schedule;  // models.py
+  std::vector<std::vector<TokenId>> tokens;
+  std::vector<float> expected;  // logits, [sequence][token][vocab]
+  LoadedModel* loaded = nullptr;
+};
+
+// Models whose RoPE depends on a sequence's whole length are run one sequence at a time, with a
+// context of just that length; all others with all their sequences in one batch.
+template <typename Check>
+void RunCases(const std::string& ops, const json& model, const json& checkpoint,
+              const Check& check) {
+  const json& reference = model["references"][std::string(checkpoint["reference"])];
+  const std::vector<float> expected = ReadFloats(Folder() + std::string(reference["logits"]));
+  Case c{checkpoint["path"], checkpoint["type"], model["schedule"]};
+  SCOPED_TRACE(c.path);
+  const auto run = [&](int64_t context_length) {
+    auto loaded = LoadModel(Folder() + c.path, Options(ops, context_length));
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    c.loaded = &*loaded;
+    check(c);
+  };
+  size_t offset = 0;
+  for (const json& sequence : model["sequences"]) {
+    c.tokens.push_back(sequence["tokens"].get<std::vector<TokenId>>());
+    if (c.schedule != "whole") continue;
+    const size_t size = c.tokens[0].size() * model["vocab_size"].get<size_t>();
+    c.expected.assign(expected.begin() + offset, expected.begin() + offset + size);
+    offset += size;
+    run(static_cast<int64_t>(c.tokens[0].size()));
+    c.tokens.clear();
+  }
+  if (c.schedule == "whole") return;
+  c.expected = expected;
+  run(/*context_length=*/0);
+}
+
 template <typename Check>
 void ForEachCheckpoint(const std::string& ops, const Check& check) {
   std::ifstream file(Folder() + "index.json");
@@ -144,18 +183,8 @@ void ForEachCheckpoint(const std::string& ops, const Check& check) {
   const c10::InferenceMode inference;
   int checked = 0;
   for (const json& model : index["models"]) {
-    std::vector<std::vector<TokenId>> tokens;
-    for (const json& sequence : model["sequences"]) {
-      tokens.push_back(sequence["tokens"].get<std::vector<TokenId>>());
-    }
     for (const json& checkpoint : model["checkpoints"]) {
-      const std::string path = checkpoint["path"];
-      SCOPED_TRACE(path);
-      const json& reference = model["references"][std::string(checkpoint["reference"])];
-      const std::vector<float> expected = ReadFloats(Folder() + std::string(reference["logits"]));
-      auto loaded = LoadModel(Folder() + path, Options(ops));
-      ASSERT_TRUE(loaded.ok()) << loaded.status();
-      check(model, checkpoint, *loaded, tokens, expected);
+      RunCases(ops, model, checkpoint, check);
       ++checked;
     }
   }
@@ -171,17 +200,20 @@ std::vector<size_t> Lengths(const std::vector<std::vector<TokenId>>& tokens) {
 // float32 against float32 with other summation orders.
 constexpr double kReferenceTolerance = 1e-4;
 
+std::vector<Schedule> SchedulesOf(const Case& c) {
+  const auto lengths = Lengths(c.tokens);
+  if (c.schedule == "whole") return {WholePrompts(lengths)};
+  if (c.schedule == "steps") return {Chunks(lengths, {1})};
+  return {WholePrompts(lengths), Chunks(lengths, {7, 1, 13}), Chunks(lengths, {1})};
+}
+
 TEST(ReferenceOps, GiveTransformersLogitsForWholePromptsChunksAndSteps) {
-  ForEachCheckpoint("reference", [](const json& model, const json&, LoadedModel& loaded,
-                                    const auto& tokens, const std::vector<float>& expected) {
-    const auto lengths = Lengths(tokens);
-    EXPECT_LT(Compare(RunSchedule(loaded, tokens, WholePrompts(lengths)), expected).largest,
-              kReferenceTolerance);
-    if (model["whole_prompt_only"]) return;
-    EXPECT_LT(Compare(RunSchedule(loaded, tokens, Chunks(lengths, {7, 1, 13})), expected).largest,
-              kReferenceTolerance);
-    EXPECT_LT(Compare(RunSchedule(loaded, tokens, Chunks(lengths, {1})), expected).largest,
-              kReferenceTolerance);
+  ForEachCheckpoint("reference", [](const Case& c) {
+    for (const Schedule& schedule : SchedulesOf(c)) {
+      const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, schedule);
+      EXPECT_LT(Compare(actual, c.expected).largest, kReferenceTolerance)
+          << schedule.size() << " steps";
+    }
   });
 }
 

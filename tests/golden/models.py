@@ -15,8 +15,10 @@ What is written:
                    after each token of each of the model's sequences
 
     model:      name, family, vocab_size,
-                whole_prompt_only   true: RoPE depends on the length of the whole sequence, so only
-                                    one prefill of a whole sequence can be compared, no chunks or steps
+                schedule            "any": however a sequence is cut into steps, the logits are the
+                                    same; "steps": RoPE depends on the length so far, and these are
+                                    the logits of one step a token; "whole": it depends on the length
+                                    of the whole sequence, and these are those of one prefill
                 sequences           [{tokens: [...], prompt: n}]: the first n tokens are the prompt,
                                     the rest is transformers' greedy continuation of it (of "float32")
                 references          {name: {logits: path,
@@ -69,7 +71,7 @@ class Spec:
     hf: tuple = ("float32",)           # SafeTensors folders: float32, bfloat16, sharded, released
     gguf: tuple = ("F32",)
     split: bool = False                # also as a split GGUF
-    whole_prompt_only: bool = False
+    schedule: str = "any"              # see above
     gguf_changes: dict = dataclasses.field(default_factory=dict)  # what GGUF cannot express
     released: dict = dataclasses.field(default_factory=dict)      # see released_config()
 
@@ -98,12 +100,12 @@ SPECS = [
          gguf=("F32", "Q8_0"), released={"rope_scaling": {"rope_type": "llama3", **LLAMA3}}),
     Spec("llama_linear", "llama", rope("linear", factor=4.0), hf=("float32", "released"),
          released={"rope_scaling": {"type": "linear", "factor": 4.0}}),
-    Spec("llama_dynamic", "llama", rope("dynamic", factor=2.0) | dict(max_position_embeddings=16),
-         gguf=(), whole_prompt_only=True),
+    Spec("llama_dynamic", "llama", rope("dynamic", factor=4.0) | dict(max_position_embeddings=16),
+         gguf=(), schedule="steps"),
     Spec("llama_yarn", "llama", rope("yarn", **YARN) | dict(max_position_embeddings=64),
          hf=("float32", "released"), released={"rope_scaling": {"type": "yarn", **YARN}}),
     Spec("llama_longrope", "llama", rope("longrope", **LONGROPE) | dict(max_position_embeddings=64),
-         gguf=(), whole_prompt_only=True),
+         gguf=(), schedule="whole"),
     Spec("llama_biases", "llama", dict(head_dim=32, attention_bias=True, mlp_bias=True,
                                        tie_word_embeddings=True),
          tokenizer="spm", gguf=("F32", "Q4_1")),
@@ -158,9 +160,16 @@ def with_weights(spec, state, changes=None):
     return model
 
 
-def logits_of(model, tokens):
+def logits_of(model, tokens, schedule="any"):
     with torch.no_grad():
-        return model(torch.tensor([tokens]), use_cache=False).logits[0].float().numpy()
+        if schedule != "steps":
+            return model(torch.tensor([tokens]), use_cache=False).logits[0].float().numpy()
+        cache, rows = transformers.DynamicCache(), []
+        for position, token in enumerate(tokens):
+            step = model(torch.tensor([[token]]), past_key_values=cache, use_cache=True,
+                         position_ids=torch.tensor([[position]]))
+            rows.append(step.logits[0, 0].float().numpy())
+        return np.stack(rows)
 
 
 def make_sequences(spec, model):
@@ -168,7 +177,7 @@ def make_sequences(spec, model):
     sequences = []
     for length in PROMPTS:
         tokens = [BASE["bos_token_id"], *rng.integers(4, BASE["vocab_size"], length - 1).tolist()]
-        if not spec.whole_prompt_only:
+        if spec.schedule == "any":
             for _ in range(CONTINUATION):
                 tokens.append(int(logits_of(model, tokens)[-1].argmax()))
         sequences.append({"tokens": tokens, "prompt": length})
@@ -318,7 +327,7 @@ class Writer:
         greedy, margins = [], []
         with open(self.out / path, "wb") as file:
             for sequence in self.sequences:
-                logits = logits_of(model, sequence["tokens"])
+                logits = logits_of(model, sequence["tokens"], self.spec.schedule)
                 if not np.isfinite(logits).all():
                     raise ValueError(f"{self.spec.name}, {name}: logits are not finite")
                 file.write(np.ascontiguousarray(logits, "<f4").tobytes())
@@ -333,7 +342,7 @@ class Writer:
 
     def entry(self):
         return {"name": self.spec.name, "family": self.spec.family,
-                "vocab_size": BASE["vocab_size"], "whole_prompt_only": self.spec.whole_prompt_only,
+                "vocab_size": BASE["vocab_size"], "schedule": self.spec.schedule,
                 "sequences": self.sequences, "references": self.references,
                 "checkpoints": self.checkpoints}
 
