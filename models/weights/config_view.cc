@@ -292,19 +292,19 @@ absl::StatusOr<std::vector<std::string>> ConfigView::Strings(std::string_view ke
 
 absl::StatusOr<std::vector<int64_t>> ConfigView::EosTokenIds() const {
   std::vector<int64_t> ids;
-  const auto add = [&ids](absl::StatusOr<std::vector<int64_t>> more) {
-    if (!more.ok()) return more.status();
-    for (int64_t id : *more) {
-      if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  // A multimodal wrapper and its text_config often disagree: a model may end with any of them.
+  for (const json* object : {&data_->generation, &data_->config, data_->text}) {
+    if (object == nullptr) continue;
+    for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
+      const json* value = FindIn(*object, key);
+      if (!Collect(value, ToInt, ids)) return data_->Wrong(key, *value, "integers");
     }
-    return absl::OkStatus();
-  };
-  absl::Status status = add(Generation().Ints("eos_token_id"));
-  for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
-    if (status.ok()) status = add(Ints(key));
   }
-  if (!status.ok()) return status;
-  return ids;
+  std::vector<int64_t> unique;
+  for (int64_t id : ids) {
+    if (std::find(unique.begin(), unique.end(), id) == unique.end()) unique.push_back(id);
+  }
+  return unique;
 }
 
 absl::StatusOr<std::vector<std::string>> ConfigView::LayerTypes(int64_t num_layers,

@@ -89,8 +89,8 @@ class ConfigView final {
   // Present and not null.
   bool Has(std::string_view key) const;
 
-  // Tokens that end a generation: those of generation_config.json, then those of config.json; of
-  // GGUF, eos, eot and eom. Without duplicates, possibly empty.
+  // Tokens that end a generation: those of generation_config.json, of config.json and of its
+  // text_config; of GGUF, eos, eot and eom. Without duplicates, possibly empty.
   absl::StatusOr<std::vector<int64_t>> EosTokenIds() const;
 
   // The kind of each layer ("full_attention", "sliding_attention", ...): layer_types, or else
