@@ -1,0 +1,251 @@
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/error.h"
+#include "server/grpc/convert.h"
+#include "server/grpc/json.h"
+#include "server/view.h"
+
+namespace skep::server {
+namespace {
+
+using engine::ChatPrompt;
+using engine::GenerationRequest;
+using engine::TextPrompt;
+using engine::TokenPrompt;
+using nlohmann::ordered_json;
+
+absl::Status Invalid(std::string_view field, std::string_view problem) {
+  return engine::MakeError(engine::Reason::kInvalidField,
+                           absl::StrCat(View(field), ": ", View(problem)),
+                           {.field = std::string(field)});
+}
+
+bool IsTokenId(uint32_t id) {
+  return id <= static_cast<uint32_t>(std::numeric_limits<TokenId>::max());
+}
+
+absl::Status BadId(std::string_view field, uint32_t id) {
+  return engine::MakeError(
+      engine::Reason::kInvalidField, absl::StrCat(View(field), ": ", id, " is no token id"),
+      {.field = std::string(field), .metadata = {{"value", absl::StrCat(id)}}});
+}
+
+absl::StatusOr<ordered_json> ToToolCall(const v1::ToolCall& call, std::string_view field) {
+  if (call.name().empty()) return Invalid(absl::StrCat(View(field), ".name"), "must not be empty");
+  ordered_json function = {{"name", call.name()}, {"arguments", ordered_json::object()}};
+  if (call.has_arguments()) {
+    absl::StatusOr<ordered_json> arguments =
+        ToJson(call.arguments(), absl::StrCat(View(field), ".arguments"));
+    if (!arguments.ok()) return arguments.status();
+    function["arguments"] = *std::move(arguments);
+  }
+  ordered_json out = ordered_json::object();
+  if (!call.id().empty()) out["id"] = call.id();
+  out["type"] = "function";
+  out["function"] = std::move(function);
+  return out;
+}
+
+absl::Status AddContent(const v1::ChatMessage& message, std::string_view field, ordered_json& out) {
+  if (message.has_content() && message.parts_size() > 0) {
+    return Invalid(absl::StrCat(View(field), ".parts"), "excludes `content`");
+  }
+  if (message.parts_size() == 0) {
+    // A template that reads the content of a call without one gets what OpenAI's API has: null.
+    if (message.has_content()) {
+      out["content"] = message.content();
+    } else {
+      out["content"] = nullptr;
+    }
+    return absl::OkStatus();
+  }
+  ordered_json parts = ordered_json::array();
+  for (int i = 0; i < message.parts_size(); ++i) {
+    if (!message.parts(i).has_text()) {
+      return Invalid(absl::StrCat(View(field), ".parts[", i, "]"), "needs `text`");
+    }
+    parts.push_back({{"type", "text"}, {"text", message.parts(i).text()}});
+  }
+  out["content"] = std::move(parts);
+  return absl::OkStatus();
+}
+
+absl::Status AddExtra(const v1::ChatMessage& message, std::string_view field, ordered_json& out) {
+  if (!message.has_extra()) return absl::OkStatus();
+  const std::string name = absl::StrCat(View(field), ".extra");
+  absl::StatusOr<ordered_json> extra = ToJson(message.extra(), name);
+  if (!extra.ok()) return extra.status();
+  for (auto& [key, value] : extra->items()) {
+    if (out.contains(key)) return Invalid(name, absl::StrCat("repeats the key '", key, "'"));
+    out[key] = std::move(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ordered_json> ToChatMessage(const v1::ChatMessage& message, std::string_view field) {
+  if (message.role().empty())
+    return Invalid(absl::StrCat(View(field), ".role"), "must not be empty");
+  ordered_json out = {{"role", message.role()}};
+  if (absl::Status s = AddContent(message, field, out); !s.ok()) return s;
+  if (message.has_reasoning()) out["reasoning_content"] = message.reasoning();
+  for (int i = 0; i < message.tool_calls_size(); ++i) {
+    absl::StatusOr<ordered_json> call =
+        ToToolCall(message.tool_calls(i), absl::StrCat(View(field), ".tool_calls[", i, "]"));
+    if (!call.ok()) return call.status();
+    out["tool_calls"].push_back(*std::move(call));
+  }
+  if (message.has_tool_call_id()) out["tool_call_id"] = message.tool_call_id();
+  if (message.has_name()) out["name"] = message.name();
+  if (absl::Status s = AddExtra(message, field, out); !s.ok()) return s;
+  return out;
+}
+
+absl::Status SetPrompt(const v1::GenerateRequest& message, GenerationRequest& out) {
+  switch (message.prompt_case()) {
+    case v1::GenerateRequest::kText: {
+      absl::StatusOr<TextPrompt> prompt = ToTextPrompt(message.text(), "text");
+      if (!prompt.ok()) return prompt.status();
+      out.prompt = *std::move(prompt);
+      return absl::OkStatus();
+    }
+    case v1::GenerateRequest::kTokenIds: {
+      absl::StatusOr<std::vector<TokenId>> ids =
+          ToTokenIds(message.token_ids().ids(), "token_ids.ids");
+      if (!ids.ok()) return ids.status();
+      out.prompt = TokenPrompt{*std::move(ids)};
+      return absl::OkStatus();
+    }
+    case v1::GenerateRequest::kChat: {
+      absl::StatusOr<ChatPrompt> prompt = ToChatPrompt(message.chat(), "chat");
+      if (!prompt.ok()) return prompt.status();
+      out.prompt = *std::move(prompt);
+      return absl::OkStatus();
+    }
+    case v1::GenerateRequest::PROMPT_NOT_SET:
+      break;
+  }
+  return Invalid("prompt", "one of text, token_ids and chat is required");
+}
+
+absl::Status SetSampling(const v1::SamplingOptions& from, GenerationRequest& to) {
+  if (from.has_temperature()) to.temperature = from.temperature();
+  if (from.has_top_k()) to.top_k = from.top_k();
+  if (from.has_top_p()) to.top_p = from.top_p();
+  if (from.has_min_p()) to.min_p = from.min_p();
+  if (from.has_typical_p()) to.typical_p = from.typical_p();
+  if (from.has_repetition_penalty()) to.repetition_penalty = from.repetition_penalty();
+  if (from.has_presence_penalty()) to.presence_penalty = from.presence_penalty();
+  if (from.has_frequency_penalty()) to.frequency_penalty = from.frequency_penalty();
+  if (from.has_seed()) to.seed = from.seed();
+  if (from.has_num_sequences()) to.n = from.num_sequences();
+  for (const auto& [id, bias] : from.logit_bias()) {
+    if (!IsTokenId(id)) return BadId("sampling.logit_bias", id);
+    to.logit_bias.emplace_back(static_cast<TokenId>(id), bias);
+  }
+  absl::StatusOr<std::vector<TokenId>> allowed =
+      ToTokenIds(from.allowed_token_ids(), "sampling.allowed_token_ids");
+  if (!allowed.ok()) return allowed.status();
+  to.allowed_token_ids = *std::move(allowed);
+  absl::StatusOr<std::vector<TokenId>> bad =
+      ToTokenIds(from.bad_token_ids(), "sampling.bad_token_ids");
+  if (!bad.ok()) return bad.status();
+  to.bad_token_ids = *std::move(bad);
+  return absl::OkStatus();
+}
+
+absl::Status SetStopping(const v1::StoppingOptions& from, GenerationRequest& to) {
+  if (from.has_max_tokens()) to.max_tokens = from.max_tokens();
+  if (from.has_min_tokens()) to.min_tokens = from.min_tokens();
+  to.ignore_eos = from.ignore_eos();
+  to.stop_strings.assign(from.stop_strings().begin(), from.stop_strings().end());
+  to.include_stop_string = from.include_stop_string();
+  absl::StatusOr<std::vector<TokenId>> ids =
+      ToTokenIds(from.stop_token_ids(), "stopping.stop_token_ids");
+  if (!ids.ok()) return ids.status();
+  to.stop_token_ids = *std::move(ids);
+  return absl::OkStatus();
+}
+
+void SetResponse(const v1::ResponseOptions& from, GenerationRequest& to) {
+  if (from.has_logprobs()) to.logprobs = from.logprobs();
+  if (from.has_prompt_logprobs()) to.prompt_logprobs = from.prompt_logprobs();
+  if (from.has_skip_special_tokens()) to.skip_special_tokens = from.skip_special_tokens();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<TokenId>> ToTokenIds(
+    const google::protobuf::RepeatedField<uint32_t>& ids, std::string_view field) {
+  std::vector<TokenId> out;
+  out.reserve(ids.size());
+  for (int i = 0; i < ids.size(); ++i) {
+    if (!IsTokenId(ids[i])) return BadId(absl::StrCat(View(field), "[", i, "]"), ids[i]);
+    out.push_back(static_cast<TokenId>(ids[i]));
+  }
+  return out;
+}
+
+absl::StatusOr<TextPrompt> ToTextPrompt(const v1::TextPrompt& message, std::string_view field) {
+  TextPrompt out;
+  switch (message.form_case()) {
+    case v1::TextPrompt::kText:
+      out.text = message.text();
+      break;
+    case v1::TextPrompt::kRaw:
+      out.text = message.raw();
+      break;
+    case v1::TextPrompt::FORM_NOT_SET:
+      return Invalid(field, "needs `text` or `raw`");
+  }
+  if (message.has_add_special_tokens()) out.add_special_tokens = message.add_special_tokens();
+  out.parse_special_tokens = message.parse_special_tokens();
+  return out;
+}
+
+absl::StatusOr<ChatPrompt> ToChatPrompt(const v1::ChatPrompt& message, std::string_view field) {
+  if (message.messages().empty()) {
+    return Invalid(absl::StrCat(View(field), ".messages"), "needs at least one message");
+  }
+  ChatPrompt out;
+  out.messages = ordered_json::array();
+  for (int i = 0; i < message.messages_size(); ++i) {
+    absl::StatusOr<ordered_json> one =
+        ToChatMessage(message.messages(i), absl::StrCat(View(field), ".messages[", i, "]"));
+    if (!one.ok()) return one.status();
+    out.messages.push_back(*std::move(one));
+  }
+  for (int i = 0; i < message.tools_size(); ++i) {
+    absl::StatusOr<ordered_json> tool =
+        ToJson(message.tools(i), absl::StrCat(View(field), ".tools[", i, "]"));
+    if (!tool.ok()) return tool.status();
+    out.tools.push_back(*std::move(tool));
+  }
+  if (message.has_template_arguments()) {
+    absl::StatusOr<ordered_json> arguments =
+        ToJson(message.template_arguments(), absl::StrCat(View(field), ".template_arguments"));
+    if (!arguments.ok()) return arguments.status();
+    out.template_arguments = *std::move(arguments);
+  }
+  out.continue_final_message = message.continue_final_message();
+  out.add_generation_prompt = message.has_add_generation_prompt() ? message.add_generation_prompt()
+                                                                  : !out.continue_final_message;
+  return out;
+}
+
+absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateRequest& message) {
+  GenerationRequest out;
+  out.request_id = message.request_id();
+  out.truncate_prompt_tokens = message.truncate_prompt_tokens();
+  out.priority = message.priority();
+  out.bypass_prefix_cache = message.bypass_prefix_cache();
+  if (absl::Status s = SetPrompt(message, out); !s.ok()) return s;
+  if (absl::Status s = SetSampling(message.sampling(), out); !s.ok()) return s;
+  if (absl::Status s = SetStopping(message.stopping(), out); !s.ok()) return s;
+  SetResponse(message.response(), out);
+  return out;
+}
+
+}  // namespace skep::server
