@@ -1,0 +1,401 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "engine/chat_template/builtins.h"
+#include "engine/chat_template/interpreter.h"
+#include "engine/chat_template/string_format.h"
+#include "engine/chat_template/strings.h"
+#include "engine/chat_template/text.h"
+
+namespace skep::engine::jinja {
+namespace {
+
+struct NamedMethod {
+  std::string_view name;
+  Method method;
+};
+
+Value MakeStrings(Interpreter& interpreter, const std::vector<std::string_view>& parts,
+                  List::Type type = List::Type::kList) {
+  std::vector<Value> items;
+  items.reserve(parts.size());
+  for (std::string_view part : parts) items.push_back(interpreter.NewText(std::string(part)));
+  return interpreter.heap().MakeList(std::move(items), type);
+}
+
+template <std::string (*kConvert)(std::string_view)>
+Value Convert(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  BoundArguments("method", arguments, {});
+  return interpreter.NewText(kConvert(self.text()));
+}
+
+template <Side kSide>
+Value Strip(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("strip", arguments, {"chars"});
+  if (bound[0].is_none()) return interpreter.NewText(std::string(StripSpace(self.text(), kSide)));
+  return interpreter.NewText(std::string(StripSet(self.text(), bound.Text(0, ""), kSide)));
+}
+
+template <bool kFromRight>
+Value Split(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("split", arguments, {"sep", "maxsplit"});
+  const int64_t limit = bound.Integer(1, -1);
+  if (bound[0].is_none()) {
+    return MakeStrings(interpreter, SplitSpace(self.text(), limit, kFromRight));
+  }
+  const std::string_view separator = bound.Text(0, "");
+  if (separator.empty()) Fail("ValueError: empty separator");
+  return MakeStrings(interpreter, SplitOn(self.text(), separator, limit, kFromRight));
+}
+
+Value SplitLinesMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("splitlines", arguments, {"keepends"});
+  return MakeStrings(interpreter, SplitLines(self.text(), bound.Flag(0, false)));
+}
+
+template <bool kFromRight>
+Value Partition(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("partition", arguments, {"sep"}, /*required=*/1);
+  const std::string_view separator = bound.Text(0, ""), text = self.text();
+  if (separator.empty()) Fail("ValueError: empty separator");
+  const auto parts = SplitOn(text, separator, 1, kFromRight);
+  std::vector<std::string_view> three = {text, "", ""};
+  if (kFromRight) three = {"", "", text};
+  if (parts.size() == 2) three = {parts[0], separator, parts[1]};
+  return MakeStrings(interpreter, three, List::Type::kTuple);
+}
+
+// text[start:end] for the methods that search in a part; false: there is no such part.
+bool PartOf(const Value& self, const BoundArguments& bound, std::string_view* part,
+            int64_t* offset) {
+  const int64_t length = Length(self);
+  const auto place = [&](size_t i, int64_t otherwise) {
+    int64_t at = bound[i].is_none() ? otherwise : bound.Integer(i, otherwise);
+    if (at < 0) at = std::max<int64_t>(at + length, 0);
+    return at;
+  };
+  const int64_t start = place(1, 0), end = std::min(place(2, length), length);
+  *offset = start;
+  if (start > end) return false;
+  const std::string_view text = self.text();
+  if (self.string().ascii) {
+    *part = text.substr(start, end - start);
+    return true;
+  }
+  size_t begin = 0;
+  for (int64_t i = 0; i < start; ++i) begin += CharacterBytes(text, begin);
+  size_t stop = begin;
+  for (int64_t i = start; i < end; ++i) stop += CharacterBytes(text, stop);
+  *part = text.substr(begin, stop - begin);
+  return true;
+}
+
+template <bool kPrefix>
+Value HasAffix(Interpreter&, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("startswith", arguments, {"prefix", "start", "end"}, 1);
+  std::string_view part;
+  int64_t offset = 0;
+  const bool valid = PartOf(self, bound, &part, &offset);
+  const auto has = [&](const Value& affix) {
+    RequireDefined(affix);
+    if (!affix.is_string()) Fail("first arg must be str or a tuple of str");
+    return valid && (kPrefix ? StartsWith(part, affix.text()) : EndsWith(part, affix.text()));
+  };
+  if (!bound[0].is_list() || bound[0].list().type != List::Type::kTuple) {
+    return Value(has(bound[0]));
+  }
+  const auto& affixes = bound[0].list().items;
+  return Value(std::any_of(affixes.begin(), affixes.end(), has));
+}
+
+template <bool kPrefix>
+Value RemoveAffix(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("removeprefix", arguments, {"affix"}, 1);
+  std::string_view text = self.text();
+  const std::string_view affix = bound.Text(0, "");
+  if (kPrefix && StartsWith(text, affix)) text.remove_prefix(affix.size());
+  if (!kPrefix && EndsWith(text, affix)) text.remove_suffix(affix.size());
+  return interpreter.NewText(std::string(text));
+}
+
+// find, rfind (-1 for nothing), index, rindex (an error for nothing).
+template <bool kFromRight, bool kMustFind>
+Value Search(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("find", arguments, {"sub", "start", "end"}, 1);
+  const std::string_view wanted = bound.Text(0, "");
+  std::string_view part;
+  int64_t offset = 0;
+  size_t at = std::string_view::npos;
+  interpreter.budget().Step(static_cast<int64_t>(self.text().size()) / 64);
+  if (PartOf(self, bound, &part, &offset)) {
+    at = kFromRight ? part.rfind(wanted) : part.find(wanted);
+  }
+  if (at != std::string_view::npos) return Value(offset + CountCharacters(part.substr(0, at)));
+  if (kMustFind) Fail("ValueError: substring not found");
+  return Value(int64_t{-1});
+}
+
+Value CountText(Interpreter&, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("count", arguments, {"sub", "start", "end"}, 1);
+  const std::string_view wanted = bound.Text(0, "");
+  std::string_view part;
+  int64_t offset = 0;
+  if (!PartOf(self, bound, &part, &offset)) return Value(int64_t{0});
+  return Value(CountReplacements(part, wanted, -1));
+}
+
+Value ReplaceMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("replace", arguments, {"old", "new", "count"}, 2);
+  const std::string_view from = bound.Text(0, ""), to = bound.Text(1, "");
+  const int64_t limit = bound.Integer(2, -1);
+  CheckSize(interpreter, CountReplacements(self.text(), from, limit),
+            static_cast<int64_t>(to.size()));
+  return interpreter.NewText(Replace(self.text(), from, to, limit));
+}
+
+Value JoinMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("join", arguments, {"iterable"}, 1);
+  std::string text;
+  bool first = true;
+  for (const Value& item : Iterate(bound[0], interpreter.heap())) {
+    if (!item.is_string()) {
+      Fail(StrCat("sequence item: expected str instance, ", TypeName(item), " found"));
+    }
+    if (!std::exchange(first, false)) text += self.text();
+    text += item.text();
+    CheckSize(interpreter, 1, static_cast<int64_t>(text.size()));
+  }
+  return interpreter.NewText(std::move(text));
+}
+
+Value Format(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  return interpreter.NewText(BraceFormat(interpreter, self.text(), arguments));
+}
+
+// center, ljust, rjust: where the text stands is told by `side`.
+template <Side kSide>
+Value Justify(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("ljust", arguments, {"width", "fillchar"}, 1);
+  const std::string_view fill = bound.Text(1, " ");
+  if (CountCharacters(fill) != 1) Fail("The fill character must be exactly one character long");
+  const int64_t width = bound.Integer(0, 0);
+  const int64_t missing = std::max<int64_t>(width - Length(self), 0);
+  CheckSize(interpreter, missing, static_cast<int64_t>(fill.size()));
+  const int64_t half = missing / 2 + (missing & width & 1);
+  const int64_t left = kSide == Side::kLeft ? 0 : kSide == Side::kRight ? missing : half;
+  std::string text;
+  for (int64_t i = 0; i < left; ++i) text.append(fill);
+  text += self.text();
+  for (int64_t i = left; i < missing; ++i) text.append(fill);
+  return interpreter.NewText(std::move(text));
+}
+
+Value ZeroFill(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("zfill", arguments, {"width"}, 1);
+  const int64_t missing = std::max<int64_t>(bound.Integer(0, 0) - Length(self), 0);
+  CheckSize(interpreter, missing, 1);
+  std::string text = self.text();
+  const bool has_sign = !text.empty() && (text[0] == '-' || text[0] == '+');
+  text.insert(has_sign ? 1 : 0, missing, '0');
+  return interpreter.NewText(std::move(text));
+}
+
+Value ExpandTabs(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("expandtabs", arguments, {"tabsize"});
+  const int64_t size = bound.Integer(0, 8);
+  std::string text;
+  int64_t column = 0;
+  for (char c : self.text()) {
+    if (c == '\t') {
+      const int64_t spaces = size > 0 ? size - column % size : 0;
+      CheckSize(interpreter, spaces, 1);
+      text.append(spaces, ' ');
+      column += spaces;
+      CheckSize(interpreter, 1, static_cast<int64_t>(text.size()));
+      continue;
+    }
+    text += c;
+    column = c == '\n' || c == '\r' ? 0 : column + ((c & 0xC0) != 0x80);
+  }
+  return interpreter.NewText(std::move(text));
+}
+
+// isdigit and its kin: there are characters, and all are of the kind.
+template <bool (*kIs)(char32_t)>
+Value AllAre(Interpreter&, const Value& self, const Arguments& arguments) {
+  BoundArguments("method", arguments, {});
+  const std::u32string characters = Decode(self.text());
+  return Value(!characters.empty() && std::all_of(characters.begin(), characters.end(), kIs));
+}
+
+// isupper, islower: some are cased, and all of those are of the kind.
+template <bool kUpper>
+Value AllCased(Interpreter&, const Value& self, const Arguments& arguments) {
+  BoundArguments("method", arguments, {});
+  bool cased = false;
+  for (char32_t c : Decode(self.text())) {
+    if (IsTitle(c) || (kUpper ? IsLower(c) : IsUpper(c))) return Value(false);
+    cased |= kUpper ? IsUpper(c) : IsLower(c);
+  }
+  return Value(cased);
+}
+
+Value IsTitleText(Interpreter&, const Value& self, const Arguments& arguments) {
+  BoundArguments("istitle", arguments, {});
+  bool cased = false, in_word = false;
+  for (char32_t c : Decode(self.text())) {
+    const bool capital = IsUpper(c) || IsTitle(c);
+    if (capital ? in_word : IsLower(c) && !in_word) return Value(false);
+    in_word = capital || IsLower(c);
+    cased |= in_word;
+  }
+  return Value(cased);
+}
+
+Value IsAsciiText(Interpreter&, const Value& self, const Arguments& arguments) {
+  BoundArguments("isascii", arguments, {});
+  return Value(self.string().ascii);
+}
+
+constexpr NamedMethod kStringMethods[] = {
+    {"capitalize", Convert<Capitalize>},
+    {"center", Justify<Side::kBoth>},
+    {"count", CountText},
+    {"endswith", HasAffix<false>},
+    {"expandtabs", ExpandTabs},
+    {"find", Search<false, false>},
+    {"format", Format},
+    {"index", Search<false, true>},
+    {"isalnum", AllAre<IsAlphanumeric>},
+    {"isalpha", AllAre<IsAlpha>},
+    {"isascii", IsAsciiText},
+    {"isdecimal", AllAre<IsDecimal>},
+    {"isdigit", AllAre<IsDigit>},
+    {"islower", AllCased<false>},
+    {"isnumeric", AllAre<IsNumeric>},
+    {"isspace", AllAre<IsSpace>},
+    {"istitle", IsTitleText},
+    {"isupper", AllCased<true>},
+    {"join", JoinMethod},
+    {"ljust", Justify<Side::kLeft>},
+    {"lower", Convert<Lower>},
+    {"lstrip", Strip<Side::kLeft>},
+    {"partition", Partition<false>},
+    {"removeprefix", RemoveAffix<true>},
+    {"removesuffix", RemoveAffix<false>},
+    {"replace", ReplaceMethod},
+    {"rfind", Search<true, false>},
+    {"rindex", Search<true, true>},
+    {"rjust", Justify<Side::kRight>},
+    {"rpartition", Partition<true>},
+    {"rsplit", Split<true>},
+    {"rstrip", Strip<Side::kRight>},
+    {"split", Split<false>},
+    {"splitlines", SplitLinesMethod},
+    {"startswith", HasAffix<true>},
+    {"strip", Strip<Side::kBoth>},
+    {"swapcase", Convert<SwapCase>},
+    {"title", Convert<Title>},
+    {"upper", Convert<Upper>},
+    {"zfill", ZeroFill},
+};
+
+template <List::Type kType>
+Value DictView(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  BoundArguments("view", arguments, {});
+  Heap& heap = interpreter.heap();
+  std::vector<Value> items;
+  for (const auto& [key, value] : self.dict().entries()) {
+    if (kType == List::Type::kItems) {
+      items.push_back(heap.MakeList({key, value}, List::Type::kTuple));
+    } else {
+      items.push_back(kType == List::Type::kKeys ? key : value);
+    }
+  }
+  return heap.MakeList(std::move(items), kType);
+}
+
+Value GetFromDict(Interpreter&, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("get", arguments, {"key", "default"}, 1);
+  const Value* value = self.dict().Find(bound[0]);
+  return value ? *value : bound[1];
+}
+
+Value CopyDict(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  BoundArguments("copy", arguments, {});
+  Dict* copy = interpreter.heap().New<Dict>();
+  for (const auto& [key, value] : self.dict().entries()) {
+    interpreter.heap().Insert(*copy, key, value);
+  }
+  return Value(copy);
+}
+
+constexpr NamedMethod kDictMethods[] = {
+    {"copy", CopyDict},
+    {"get", GetFromDict},
+    {"items", DictView<List::Type::kItems>},
+    {"keys", DictView<List::Type::kKeys>},
+    {"values", DictView<List::Type::kValues>},
+};
+
+Value CountItems(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("count", arguments, {"value"}, 1);
+  int64_t count = 0;
+  for (const Value& item : self.list().items) {
+    count += Equal(item, bound[0], interpreter.budget());
+  }
+  return Value(count);
+}
+
+Value IndexOfItem(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  const BoundArguments bound("index", arguments, {"value", "start", "stop"}, 1);
+  const int64_t length = Length(self);
+  const auto place = [&](size_t i, int64_t otherwise) {
+    const int64_t at = bound.Integer(i, otherwise);
+    return at < 0 ? std::max<int64_t>(at + length, 0) : std::min(at, length);
+  };
+  const int64_t stop = place(2, length);
+  for (int64_t i = place(1, 0); i < stop; ++i) {
+    if (Equal(self.list().items[i], bound[0], interpreter.budget())) return Value(i);
+  }
+  Fail(StrCat("ValueError: ", Repr(bound[0], interpreter.budget()), " is not in list"));
+}
+
+Value CopyList(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+  BoundArguments("copy", arguments, {});
+  return interpreter.heap().MakeList(self.list().items);
+}
+
+template <size_t kSize>
+Method FindIn(const NamedMethod (&table)[kSize], std::string_view name) {
+  for (const NamedMethod& entry : table) {
+    if (entry.name == name) return entry.method;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Method FindMethod(const Value& self, std::string_view name) {
+  if (self.is_string()) return FindIn(kStringMethods, name);
+  if (self.is_dict()) return FindIn(kDictMethods, name);
+  if (!self.is_list() || !self.list().is_sequence()) return nullptr;
+  if (name == "count") return CountItems;
+  if (name == "index") return IndexOfItem;
+  if (name == "copy" && self.list().type == List::Type::kList) return CopyList;
+  return nullptr;
+}
+
+bool IsMutator(const Value& self, std::string_view name) {
+  constexpr std::string_view kList[] = {"append", "clear",  "extend",  "insert",
+                                        "pop",    "remove", "reverse", "sort"};
+  constexpr std::string_view kDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
+  const auto has = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
+  return self.is_dict() ? has(kDict)
+                        : self.is_list() && self.list().type == List::Type::kList && has(kList);
+}
+
+}  // namespace skep::engine::jinja
