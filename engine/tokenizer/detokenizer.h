@@ -13,8 +13,9 @@ namespace skep::engine {
 // equals Tokenizer::Decode of all the ids.
 class Detokenizer final {
  public:
-  // `tokenizer` must outlive it.
-  Detokenizer(const Tokenizer& tokenizer, bool skip_special);
+  // `tokenizer` must outlive it. `continues_text`: the ids follow others (a generation after its
+  // prompt), so the rule about a text's leading space does not apply to them.
+  Detokenizer(const Tokenizer& tokenizer, bool skip_special, bool continues_text = false);
 
   // Adds to `out` the text that `id` completes: whole UTF-8 characters only. Bytes that can no
   // longer become a character turn into U+FFFD; bytes that still can are held back.

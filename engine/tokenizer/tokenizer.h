@@ -62,10 +62,9 @@ class Tokenizer final {
   // The bytes that one id adds to a text, wherever it stands (no rule about leading spaces
   // applied); they need not be valid UTF-8. Empty for ids outside the vocabulary.
   std::string TokenBytes(TokenId id) const;
-  // The same for the first id of a text that is not skipped. `spaces_to_drop` counts the leading
-  // spaces that decoding still removes from the text: 0 or more on return, to be passed on to the
-  // next id. Start with LeadingSpacesToDrop().
-  std::string FirstTokenBytes(TokenId id, int& spaces_to_drop) const;
+  // The same for the first id that is shown of a text.
+  std::string FirstTokenBytes(TokenId id) const;
+  // How many leading spaces decoding removes from a text (0 or 1 for all known models).
   int LeadingSpacesToDrop() const;
 
   // The number of ids with a piece, counted up to the largest (added tokens included). The model's

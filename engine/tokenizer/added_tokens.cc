@@ -1,0 +1,105 @@
+#include "engine/tokenizer/added_tokens.h"
+
+#include <algorithm>
+
+#include "engine/tokenizer/unicode.h"
+
+namespace skep::engine::tokenizer {
+namespace {
+
+// The start of the character that ends at `pos` > 0.
+size_t PreviousCharacter(std::string_view text, size_t pos) {
+  for (size_t width = 2; width <= 4 && width <= pos; ++width) {
+    size_t length = 0;
+    const char32_t c = DecodeUtf8(text, pos - width, length);
+    if (length == width && c < kInvalidByte) return pos - width;
+  }
+  return pos - 1;
+}
+
+bool HasClassAt(std::string_view text, size_t pos, uint32_t bits) {
+  size_t length = 0;
+  return (ClassOf(DecodeUtf8(text, pos, length)) & bits) != 0;
+}
+
+bool TouchesWord(std::string_view text, Range range) {
+  return (range.begin > 0 && HasClassAt(text, PreviousCharacter(text, range.begin), kWord)) ||
+         (range.end < text.size() && HasClassAt(text, range.end, kWord));
+}
+
+size_t SpacesBefore(std::string_view text, size_t pos, size_t limit) {
+  while (pos > limit) {
+    const size_t previous = PreviousCharacter(text, pos);
+    if (previous < limit || !HasClassAt(text, previous, kSpace)) break;
+    pos = previous;
+  }
+  return pos;
+}
+
+size_t SpacesAfter(std::string_view text, size_t pos) {
+  while (pos < text.size() && HasClassAt(text, pos, kSpace)) {
+    size_t length = 0;
+    DecodeUtf8(text, pos, length);
+    pos += length;
+  }
+  return pos;
+}
+
+}  // namespace
+
+AddedTokens::AddedTokens() : token_of_node_{-1} {}
+
+void AddedTokens::Add(const AddedToken& token, std::string_view content) {
+  if (content.empty()) return;
+  uint32_t node = 0;
+  for (char c : content) {
+    const auto [edge, inserted] = edges_.try_emplace(uint64_t{node} << 8 | static_cast<uint8_t>(c),
+                                                     static_cast<uint32_t>(token_of_node_.size()));
+    if (inserted) token_of_node_.push_back(-1);
+    node = edge->second;
+  }
+  token_of_node_[node] = static_cast<int32_t>(tokens_.size());
+  starts_[static_cast<uint8_t>(content[0])] = true;
+  tokens_.push_back(token);
+}
+
+const AddedToken* AddedTokens::Match(std::string_view text, size_t pos, size_t& end) const {
+  const AddedToken* longest = nullptr;
+  uint32_t node = 0;
+  for (size_t i = pos; i < text.size(); ++i) {
+    const auto edge = edges_.find(uint64_t{node} << 8 | static_cast<uint8_t>(text[i]));
+    if (edge == edges_.end()) break;
+    node = edge->second;
+    if (token_of_node_[node] >= 0) {
+      longest = &tokens_[token_of_node_[node]];
+      end = i + 1;
+    }
+  }
+  return longest;
+}
+
+std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_special) const {
+  std::vector<Segment> segments;
+  size_t done = 0;  // everything before is in `segments`
+  for (size_t pos = 0; pos < text.size() && !tokens_.empty();) {
+    Range found{pos, pos};
+    const AddedToken* token =
+        starts_[static_cast<uint8_t>(text[pos])] ? Match(text, pos, found.end) : nullptr;
+    if (token == nullptr) {
+      ++pos;
+      continue;
+    }
+    pos = found.end;
+    if (token->special && !parse_special) continue;
+    if (token->single_word && TouchesWord(text, found)) continue;
+    if (token->lstrip) found.begin = SpacesBefore(text, found.begin, done);
+    if (token->rstrip) pos = found.end = SpacesAfter(text, found.end);
+    if (done < found.begin) segments.push_back({{done, found.begin}, kNoToken});
+    segments.push_back({found, token->id});
+    done = found.end;
+  }
+  if (done < text.size()) segments.push_back({{done, text.size()}, kNoToken});
+  return segments;
+}
+
+}  // namespace skep::engine::tokenizer

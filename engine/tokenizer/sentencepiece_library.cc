@@ -1,0 +1,57 @@
+#include "engine/tokenizer/sentencepiece_library.h"
+
+#include <sentencepiece_processor.h>
+
+#include <utility>
+
+namespace skep::engine::tokenizer {
+
+struct SentencePieceLibrary::State {
+  sentencepiece::SentencePieceProcessor processor;
+};
+
+SentencePieceLibrary::SentencePieceLibrary(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+SentencePieceLibrary::~SentencePieceLibrary() = default;
+
+std::unique_ptr<SentencePieceLibrary> SentencePieceLibrary::Load(std::string_view bytes,
+                                                                 std::string& error) {
+  auto state = std::make_unique<State>();
+  const sentencepiece::util::Status status = state->processor.LoadFromSerializedProto(bytes);
+  if (!status.ok()) {
+    error = status.ToString();
+    return nullptr;
+  }
+  return std::unique_ptr<SentencePieceLibrary>(new SentencePieceLibrary(std::move(state)));
+}
+
+int SentencePieceLibrary::size() const { return state_->processor.GetPieceSize(); }
+const std::string& SentencePieceLibrary::piece(int id) const {
+  return state_->processor.IdToPiece(id);
+}
+
+SentencePieceLibrary::Kind SentencePieceLibrary::kind(int id) const {
+  if (state_->processor.IsUnknown(id)) return Kind::kUnknown;
+  if (state_->processor.IsControl(id)) return Kind::kControl;
+  if (state_->processor.IsUnused(id)) return Kind::kUnused;
+  if (state_->processor.IsByte(id)) return Kind::kByte;
+  return Kind::kNormal;
+}
+
+int SentencePieceLibrary::unk_id() const { return state_->processor.unk_id(); }
+int SentencePieceLibrary::bos_id() const { return state_->processor.bos_id(); }
+int SentencePieceLibrary::eos_id() const { return state_->processor.eos_id(); }
+int SentencePieceLibrary::pad_id() const { return state_->processor.pad_id(); }
+
+bool SentencePieceLibrary::Encode(std::string_view text, std::vector<int>& ids,
+                                  std::string& error) const {
+  const sentencepiece::util::Status status = state_->processor.Encode(text, &ids);
+  if (!status.ok()) error = status.ToString();
+  return status.ok();
+}
+
+std::string SentencePieceLibrary::DecodeAlone(int id) const {
+  return state_->processor.DecodeIds(std::vector<int>{id});
+}
+
+}  // namespace skep::engine::tokenizer

@@ -1,0 +1,135 @@
+#include "engine/tokenizer/tokenizer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/tokenizer/detokenizer.h"
+#include "engine/tokenizer/pipeline.h"
+#include "engine/tokenizer/text.h"
+
+namespace skep::engine {
+namespace {
+
+using tokenizer::kNoToken;
+using tokenizer::Pipeline;
+using tokenizer::Segment;
+
+constexpr size_t kMaxTextBytes = size_t{1} << 30;
+
+std::string_view TextOf(std::string_view text, const Segment& segment) {
+  return text.substr(segment.range.begin, segment.range.end - segment.range.begin);
+}
+
+// Normalized text without added tokens. `at_start`: it begins the whole text.
+absl::Status EncodeWords(const Pipeline& pipeline, std::string_view text, bool at_start,
+                         std::vector<TokenId>& out) {
+  if (text.empty()) return absl::OkStatus();
+  tokenizer::Words words;
+  words.views.push_back(text);
+  if (absl::Status status = pipeline.pre_tokenizer.Apply(at_start, words); !status.ok()) {
+    return status;
+  }
+  for (std::string_view word : words.views) {
+    if (absl::Status status = pipeline.model->Tokenize(word, out); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Text between the tokens that were found in the raw text.
+absl::Status EncodeSegment(const Pipeline& pipeline, std::string_view raw, bool at_start,
+                           bool parse_special, std::vector<TokenId>& out) {
+  std::string normalized;
+  std::string_view text = raw;
+  if (!pipeline.normalizer.steps.empty()) {
+    normalized = std::string(raw);
+    if (absl::Status status = pipeline.normalizer.Apply(normalized); !status.ok()) return status;
+    text = normalized;
+  }
+  if (pipeline.added_in_normalized_text.empty()) {
+    return EncodeWords(pipeline, text, at_start, out);
+  }
+  for (const Segment& segment : pipeline.added_in_normalized_text.Split(text, parse_special)) {
+    if (segment.id != kNoToken) {
+      out.push_back(segment.id);
+      continue;
+    }
+    absl::Status status =
+        EncodeWords(pipeline, TextOf(text, segment), at_start && segment.range.begin == 0, out);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::unique_ptr<const Pipeline> pipeline) : pipeline_(std::move(pipeline)) {}
+Tokenizer::~Tokenizer() = default;
+
+absl::Status Tokenizer::Encode(std::string_view text, const EncodeOptions& options,
+                               std::vector<TokenId>& out) const {
+  out.clear();
+  if (text.size() > kMaxTextBytes) {
+    return absl::InvalidArgumentError(Concat(
+        "a text of ", text.size(), " bytes is too long to tokenize (at most ", kMaxTextBytes, ")"));
+  }
+  if (options.add_special) out = pipeline_->prefix;
+  for (const Segment& segment : pipeline_->added_in_raw_text.Split(text, options.parse_special)) {
+    if (segment.id != kNoToken) {
+      out.push_back(segment.id);
+      continue;
+    }
+    absl::Status status = EncodeSegment(*pipeline_, TextOf(text, segment), segment.range.begin == 0,
+                                        options.parse_special, out);
+    if (!status.ok()) return status;
+  }
+  if (options.add_special) {
+    out.insert(out.end(), pipeline_->suffix.begin(), pipeline_->suffix.end());
+  }
+  return absl::OkStatus();
+}
+
+std::string Tokenizer::Decode(absl::Span<const TokenId> ids, bool skip_special) const {
+  std::string text;
+  Detokenizer detokenizer(*this, skip_special);
+  for (TokenId id : ids) detokenizer.Append(id, text);
+  detokenizer.Flush(text);
+  return text;
+}
+
+std::string Tokenizer::TokenBytes(TokenId id) const {
+  return pipeline_->decoder.Decode(pipeline_->vocabulary, id, /*first=*/false);
+}
+
+std::string Tokenizer::FirstTokenBytes(TokenId id) const {
+  return pipeline_->decoder.Decode(pipeline_->vocabulary, id, /*first=*/true);
+}
+
+int Tokenizer::LeadingSpacesToDrop() const { return pipeline_->decoder.leading_spaces_to_drop; }
+
+int64_t Tokenizer::vocab_size() const { return pipeline_->vocabulary.size(); }
+
+std::string_view Tokenizer::TokenText(TokenId id) const { return pipeline_->vocabulary.text(id); }
+
+std::optional<TokenId> Tokenizer::Find(std::string_view piece) const {
+  return pipeline_->vocabulary.Find(piece);
+}
+
+bool Tokenizer::IsSpecial(TokenId id) const {
+  return (pipeline_->vocabulary.flags(id) & tokenizer::kSpecial) != 0;
+}
+
+std::optional<TokenId> Tokenizer::bos_id() const { return pipeline_->special_ids.bos; }
+std::optional<TokenId> Tokenizer::eos_id() const { return pipeline_->special_ids.eos; }
+std::optional<TokenId> Tokenizer::pad_id() const { return pipeline_->special_ids.pad; }
+std::optional<TokenId> Tokenizer::unk_id() const { return pipeline_->special_ids.unk; }
+
+const std::vector<TokenId>& Tokenizer::EndOfGenerationIds() const {
+  return pipeline_->special_ids.end_of_generation;
+}
+
+bool Tokenizer::adds_bos() const {
+  const std::optional<TokenId> bos = bos_id();
+  return bos && !pipeline_->prefix.empty() && pipeline_->prefix[0] == *bos;
+}
+
+}  // namespace skep::engine
