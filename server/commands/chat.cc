@@ -1,0 +1,131 @@
+// skep chat.
+#include <unistd.h>
+
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "server/commands/client.h"
+#include "server/commands/commands.h"
+#include "server/commands/io.h"
+#include "server/commands/local_engine.h"
+#include "server/commands/sampling_options.h"
+#include "server/options.h"
+
+namespace skep::server {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct ChatOptions {
+  ModelOptions model;
+  SamplingFlags sampling;
+  std::string target;
+  std::string system;
+};
+
+using OnDelta = std::function<void(int64_t tokens, std::string_view text)>;
+// Answers a request, here or on a server.
+using Answer = std::function<absl::Status(engine::GenerationRequest, const OnDelta&)>;
+
+ordered_json Start(const ChatOptions& options) {
+  ordered_json messages = ordered_json::array();
+  if (!options.system.empty()) {
+    messages.push_back({{"role", "system"}, {"content", options.system}});
+  }
+  return messages;
+}
+
+// One turn: prints the answer as it comes, then the speed, and adds it to the conversation.
+absl::Status Turn(const ChatOptions& options, const Answer& answer, ordered_json& messages) {
+  engine::GenerationRequest request;
+  request.prompt = engine::ChatPrompt{.messages = messages};
+  Apply(options.sampling, request);
+  std::string text;
+  int64_t tokens = 0;
+  const absl::Time start = absl::Now();
+  absl::Time first = start;
+  const absl::Status status =
+      answer(std::move(request), [&](int64_t new_tokens, std::string_view piece) {
+        if (tokens == 0) first = absl::Now();
+        tokens += new_tokens;
+        text += piece;
+        Print(piece);
+      });
+  Print("\n");
+  if (!status.ok()) return status;
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - first);
+  std::cerr << absl::StrFormat("[%d tokens, first after %.2f s, %.1f tokens/s]\n", tokens,
+                               absl::ToDoubleSeconds(first - start),
+                               tokens > 1 && seconds > 0 ? (tokens - 1) / seconds : 0.0);
+  messages.push_back({{"role", "assistant"}, {"content", text}});
+  return absl::OkStatus();
+}
+
+int Converse(const ChatOptions& options, const Answer& answer) {
+  const bool terminal = isatty(STDIN_FILENO) != 0;
+  if (terminal) std::cerr << "/reset begins anew, /exit or Ctrl-D ends.\n";
+  ordered_json messages = Start(options);
+  int exit_code = 0;
+  std::string line;
+  while (true) {
+    if (terminal) std::cerr << "> " << std::flush;
+    if (!std::getline(std::cin, line) || line == "/exit") return exit_code;
+    if (line.empty()) continue;
+    if (line == "/reset") {
+      messages = Start(options);
+      continue;
+    }
+    messages.push_back({{"role", "user"}, {"content", line}});
+    if (absl::Status s = Turn(options, answer, messages); !s.ok()) {
+      exit_code = Fail(s);
+      messages.erase(messages.size() - 1);  // the question that was not answered
+      if (!terminal) return exit_code;
+    }
+  }
+}
+
+int ChatRemote(const ChatOptions& options) {
+  const Client client(options.target);
+  return Converse(options, [&](engine::GenerationRequest request, const OnDelta& on_delta) {
+    return client.Stream(request, on_delta).status();
+  });
+}
+
+int ChatLocal(const ChatOptions& options) {
+  absl::StatusOr<std::unique_ptr<engine::Engine>> engine = OpenLocalEngine(options.model);
+  if (!engine.ok()) return Fail(engine.status());
+  return Converse(options, [&](engine::GenerationRequest request, const OnDelta& on_delta) {
+    const auto forward = [&](const engine::OutputDelta& delta) {
+      on_delta(static_cast<int64_t>(delta.token_ids.size()), delta.text);
+    };
+    return Complete(**engine, std::move(request), forward).status();
+  });
+}
+
+}  // namespace
+
+void AddChatCommand(CLI::App& app, Run& run) {
+  auto options = std::make_shared<ChatOptions>();
+  CLI::App* command = app.add_subcommand("chat", "Talk to a model, here or on a server");
+  AddModelOptions(*command, options->model);
+  command->get_option("--model")->required(false);
+  AddSamplingFlags(*command, options->sampling);
+  command->add_option("--target", options->target, "Use the server there")->type_name("HOST:PORT");
+  command->add_option("--system", options->system, "The system message");
+  command->callback([options, &run] {
+    if (options->model.path.empty() == options->target.empty()) {
+      throw CLI::ValidationError("chat", "give either --model or --target");
+    }
+    run = [options] {
+      return options->target.empty() ? ChatLocal(*options) : ChatRemote(*options);
+    };
+  });
+}
+
+}  // namespace skep::server
