@@ -1,0 +1,208 @@
+// The GEMM driver: units of 32 outputs, tiles of activation rows, and what happens to the results.
+// Included once per instruction set, after its simd header.
+#ifndef SKEP_MODELS_OPS_CPU_GEMM_KERNELS_H_
+#define SKEP_MODELS_OPS_CPU_GEMM_KERNELS_H_
+
+#include "models/ops/cpu/float_tiles.h"
+#include "models/ops/cpu/int8_tiles.h"
+#include "models/ops/cpu/vector_kernels.h"
+
+namespace skep::cpu::SKEP_CPU_NAMESPACE {
+
+// Two panels that are multiplied together: neighbours of one matrix, or a gate and its up.
+struct PanelPair {
+  const PackedMatrix* matrix[2];
+  int64_t panel[2];
+};
+
+// Results of a unit for one tile of rows: [pair][panel][row][16].
+struct UnitResult {
+  alignas(64) float y[2][2][kTileRows][kLanes];
+};
+
+// Rows are taken in chunks whose activations stay in the second-level cache beside the weights.
+SKEP_INLINE int64_t RowsPerChunk(int64_t bytes_per_row) {
+  const int64_t rows = (int64_t{768} << 10) / (bytes_per_row < 1 ? 1 : bytes_per_row);
+  const int64_t tiles = rows / kTileRows;
+  return (tiles < 4 ? 4 : tiles) * kTileRows;
+}
+
+SKEP_INLINE int PairsOf(const GemmJob& job, int64_t unit, PanelPair (&pairs)[2]) {
+  if (job.epilogue == Epilogue::kGate) {
+    for (int i = 0; i < 2; ++i) {
+      pairs[i] = {{job.matrix, job.second}, {2 * unit + i, 2 * unit + i}};
+    }
+    return 2;
+  }
+  pairs[0] = {{job.matrix, job.matrix}, {2 * unit, 2 * unit + 1}};
+  return 1;
+}
+
+SKEP_INLINE Vec LoadBias(const float* bias, int64_t column, Mask m) {
+  return bias == nullptr ? Zero() : LoadFirst(bias + column, m);
+}
+
+// Rows [row, row + count) of the unit's 32 columns.
+inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t count,
+                       const UnitResult& result) {
+  const int64_t columns = job.matrix->rows();
+  const int64_t column = unit * kUnitColumns;
+  const Mask masks[2] = {FirstLanes(columns - column), FirstLanes(columns - column - kLanes)};
+  for (int64_t m = 0; m < count; ++m) {
+    float* out = job.out + (row + m) * job.out_stride + column;
+    Vec y[2];
+    for (int h = 0; h < 2; ++h) {
+      const int64_t at = column + h * kLanes;
+      const Vec bias = LoadBias(job.bias, at, masks[h]);
+      switch (job.epilogue) {
+        case Epilogue::kStore:
+          y[h] = Add(Load(result.y[0][h][m]), bias);
+          break;
+        case Epilogue::kAddTo:
+          y[h] = MulAdd(Add(Load(result.y[0][h][m]), bias), Set(job.multiplier),
+                        LoadFirst(out + h * kLanes, masks[h]));
+          break;
+        case Epilogue::kSoftcap:
+          y[h] = Add(Load(result.y[0][h][m]), bias);
+          y[h] = Mul(Set(job.softcap), Tanh(Div(y[h], Set(job.softcap))));
+          break;
+        case Epilogue::kGate:
+          y[h] = Mul(ApplyGate(job.gate, Add(Load(result.y[h][0][m]), bias)),
+                     Add(Load(result.y[h][1][m]), LoadBias(job.second_bias, at, masks[h])));
+          break;
+      }
+      StoreFirst(out + h * kLanes, y[h], masks[h]);
+    }
+    if (job.epilogue == Epilogue::kGate && job.out_blocks != nullptr) {
+      QuantiseBlock(y[0], y[1],
+                    job.out_blocks + ActivationIndex(row + m, unit, BlocksOf(columns)));
+    }
+  }
+}
+
+// --- int8 ----------------------------------------------------------------------------------------
+
+struct Int8Source {
+  const Int8Format* format[2];
+  PanelView view[2];
+};
+
+inline void MultiplyInt8(const Int8Source& source, bool decoded, int64_t blocks, int64_t rows,
+                         const ActivationBlock* x, float (&y)[2][kTileRows][kLanes]) {
+  const int size = TileSizeIndex(rows);
+  if (source.format[0] == source.format[1] && rows <= kPairRows) {
+    const Int8Format& f = *source.format[0];
+    (decoded ? f.decoded_pair : f.pair)[size](source.view, blocks, x, y[0][0]);
+    return;
+  }
+  for (int p = 0; p < 2; ++p) {
+    const Int8Format& f = *source.format[p];
+    (decoded ? f.decoded_single : f.single)[size](source.view + p, blocks, x, y[p][0]);
+  }
+}
+
+inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
+  const int64_t blocks = BlocksOf(job.matrix->columns());
+  // Many rows: unpack the weights once. Few: in registers, as they are read.
+  const bool decode = job.rows > kTileRows;
+  const int64_t step = decode ? kPairRows : kTileRows;
+  const int64_t chunk = RowsPerChunk(blocks * static_cast<int64_t>(sizeof(ActivationBlock)));
+  for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
+    const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
+    for (int64_t unit = begin; unit < end; ++unit) {
+      PanelPair pairs[2];
+      Int8Source sources[2];
+      const int count = PairsOf(job, unit, pairs);
+      for (int i = 0; i < count; ++i) {
+        for (int p = 0; p < 2; ++p) {
+          const PackedMatrix& matrix = *pairs[i].matrix[p];
+          sources[i].format[p] = &kInt8Formats[static_cast<int>(matrix.format())];
+          sources[i].view[p] = matrix.Panel(pairs[i].panel[p]);
+          if (decode) {
+            uint8_t* slot = workspace + (2 * i + p) * blocks * kDecodedBlockBytes;
+            sources[i].format[p]->decode(sources[i].view[p], blocks, slot);
+            sources[i].view[p] = {slot, nullptr, nullptr};
+          }
+        }
+      }
+      for (int64_t row = chunk_begin; row < chunk_end; row += step) {
+        const int64_t rows = chunk_end - row < step ? chunk_end - row : step;
+        const ActivationBlock* x = job.blocks + ActivationIndex(row, 0, blocks);
+        UnitResult result;
+        for (int i = 0; i < count; ++i) {
+          MultiplyInt8(sources[i], decode, blocks, rows, x, result.y[i]);
+        }
+        FinishTile(job, unit, row, rows, result);
+      }
+    }
+  }
+}
+
+// --- floats --------------------------------------------------------------------------------------
+
+// Rows [row, row + count) of x as [columns][size], rows beyond `count` repeating the last.
+inline void PackRows(const GemmJob& job, int64_t row, int64_t count, int size, float* out) {
+  const int64_t columns = job.matrix->columns();
+  for (int m = 0; m < size; ++m) {
+    const float* x = job.values + (row + (m < count ? m : count - 1)) * job.values_stride;
+    for (int64_t k = 0; k < columns; ++k) out[k * size + m] = x[k];
+  }
+}
+
+inline constexpr int64_t kFloatChunkTiles = 4;
+
+inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
+  const int64_t columns = job.matrix->columns();
+  float* packed = reinterpret_cast<float*>(workspace);
+  float* panels = packed + kFloatChunkTiles * kTileRows * columns;  // 4 panels
+  float* scratch = panels + 4 * kLanes * columns;
+  const int64_t chunk = kFloatChunkTiles * kTileRows;
+  for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
+    const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
+    for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
+      const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
+      PackRows(job, row, rows, kFloatTileSizes[FloatTileSizeIndex(rows)],
+               packed + (row - chunk_begin) * columns);
+    }
+    for (int64_t unit = begin; unit < end; ++unit) {
+      PanelPair pairs[2];
+      const uint8_t* views[2][2];
+      const int count = PairsOf(job, unit, pairs);
+      for (int i = 0; i < count; ++i) {
+        for (int p = 0; p < 2; ++p) {
+          const PackedMatrix& matrix = *pairs[i].matrix[p];
+          views[i][p] = matrix.Panel(pairs[i].panel[p]).quants;
+          if (matrix.format() == PackedFormat::kFileRows) {
+            float* slot = panels + (2 * i + p) * kLanes * columns;
+            matrix.DecodePanel(pairs[i].panel[p], slot, scratch);
+            views[i][p] = reinterpret_cast<const uint8_t*>(slot);
+          }
+        }
+      }
+      for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
+        const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
+        const float* x = packed + (row - chunk_begin) * columns;
+        const int size = FloatTileSizeIndex(rows);
+        UnitResult result;
+        for (int i = 0; i < count; ++i) {
+          const FloatTileFunction* tiles = FloatTilesOf(pairs[i].matrix[0]->format());
+          tiles[size](views[i], columns, x, result.y[i][0][0]);
+        }
+        FinishTile(job, unit, row, rows, result);
+      }
+    }
+  }
+}
+
+inline void Gemm(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
+  if (job.rows == 0) return;
+  if (IsInt8(job.matrix->format())) {
+    GemmInt8(job, begin, end, workspace);
+  } else {
+    GemmFloat(job, begin, end, workspace);
+  }
+}
+
+}  // namespace skep::cpu::SKEP_CPU_NAMESPACE
+
+#endif  // SKEP_MODELS_OPS_CPU_GEMM_KERNELS_H_

@@ -1,0 +1,53 @@
+#include "models/ops/cpu/kernels.h"
+
+#include <algorithm>
+
+namespace skep::cpu {
+
+#if defined(SKEP_CPU_X86)
+extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx2Kernels;
+#endif
+extern const Kernels kPortableKernels;
+
+const Kernels& KernelsFor(CpuLevel level) {
+#if defined(SKEP_CPU_X86)
+  if (level == CpuLevel::kAvx512) return kAvx512Kernels;
+  if (level == CpuLevel::kAvx2) return kAvx2Kernels;
+#endif
+  return kPortableKernels;
+}
+
+int64_t GemmWorkspaceBytes(const PackedMatrix& matrix) {
+  constexpr int64_t kDecodedBytes = 512 + 64 + 64;  // a panel's 32-block, see weight_readers.h
+  if (IsInt8(matrix.format())) return 4 * BlocksOf(matrix.columns()) * kDecodedBytes;
+  constexpr int64_t kPackedRows = 4 * kTileRows;  // activations, see gemm_kernels.h
+  return (kPackedRows + 4 * kLanes + 1) * matrix.columns() * static_cast<int64_t>(sizeof(float));
+}
+
+namespace {
+
+int64_t RoundUp16(int64_t n) { return (n + 15) / 16 * 16; }
+
+int64_t StateRows(const AttentionJob& job) { return TileTokens(job) * job.group(); }
+
+}  // namespace
+
+int64_t AttentionStateFloats(const AttentionJob& job) {
+  return 2 * RoundUp16(StateRows(job)) + StateRows(job) * job.value_stride();
+}
+
+AttentionState CarveState(const AttentionJob& job, float* memory) {
+  const int64_t rows = RoundUp16(StateRows(job));
+  return {memory, memory + rows, memory + 2 * rows};
+}
+
+int64_t AttentionWorkspaceBytes(const AttentionJob& job) {
+  const int64_t rows = StateRows(job);
+  const int64_t floats = RoundUp16(rows * job.head_dim) + rows * job.block_size + RoundUp16(rows) +
+                         RoundUp16(job.head_dim * job.block_size) +
+                         job.block_size * job.value_stride();
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+}  // namespace skep::cpu

@@ -1,0 +1,144 @@
+// The kernels of one instruction set, as a table of functions on raw pointers.
+//
+// Every function computes each output row from that row's inputs in one fixed order, whatever the
+// number of rows and whatever part of the work it is given: results are bit-equal.
+#ifndef SKEP_MODELS_OPS_CPU_KERNELS_H_
+#define SKEP_MODELS_OPS_CPU_KERNELS_H_
+
+#include <cstdint>
+
+#include "models/ops/cpu/activation_block.h"
+#include "models/ops/cpu/cpu_features.h"
+#include "models/ops/cpu/packed_matrix.h"
+
+namespace skep::cpu {
+
+enum class Gate { kSilu, kGeluTanh, kGeluErf, kRelu, kIdentity };
+enum class KvType { kF16, kBF16, kF32 };
+
+inline int64_t KvBytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
+
+enum class Epilogue {
+  kStore,    // out = y
+  kAddTo,    // out += y * multiplier
+  kSoftcap,  // out = softcap * tanh(y / softcap)
+  kGate,     // out = gate(y) * (second x + second_bias), also quantised
+};
+
+// y = matrix x + bias for `rows` activation rows.
+struct GemmJob {
+  const PackedMatrix* matrix = nullptr;
+  const float* bias = nullptr;  // [matrix rows] or null
+  // x in the form that the matrix wants: int8 formats read `blocks`, the others `values`.
+  const ActivationBlock* blocks = nullptr;
+  const float* values = nullptr;  // [rows, values_stride]
+  int64_t values_stride = 0;
+  int64_t rows = 0;
+
+  Epilogue epilogue = Epilogue::kStore;
+  float* out = nullptr;  // [rows, out_stride]
+  int64_t out_stride = 0;
+  float multiplier = 1.0f;
+  float softcap = 0.0f;
+  Gate gate = Gate::kSilu;
+  const PackedMatrix* second = nullptr;  // same shape as `matrix`
+  const float* second_bias = nullptr;
+  ActivationBlock* out_blocks = nullptr;  // kGate: null or the quantised form of `out`
+};
+
+// Work of a GEMM is split into units of 32 output columns.
+inline constexpr int64_t kUnitColumns = 2 * kLanes;
+inline int64_t UnitsOf(const PackedMatrix& matrix) { return matrix.panels() / 2; }
+
+// A thread's private memory, 64-byte aligned. GemmWorkspaceBytes says how much a matrix needs.
+int64_t GemmWorkspaceBytes(const PackedMatrix& matrix);
+
+// One layer's cache and the shape of its attention. Blocks of keys are [kv_heads][head_dim]
+// [block_size], blocks of values [kv_heads][block_size][value_stride].
+struct AttentionJob {
+  const float* queries = nullptr;  // [tokens, query_stride]
+  int64_t query_stride = 0;
+  float* out = nullptr;  // [tokens, out_stride]
+  int64_t out_stride = 0;
+  const void* keys = nullptr;
+  const void* values = nullptr;
+  KvType kv_type = KvType::kF16;
+  int64_t query_heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_dim = 0;
+  int64_t block_size = 0;  // 16 or 32
+  int64_t window = 0;      // 0: none
+  float scale = 1.0f;
+  float softcap = 0.0f;
+
+  int64_t group() const { return query_heads / kv_heads; }
+  int64_t value_stride() const { return (head_dim + kLanes - 1) / kLanes * kLanes; }
+};
+
+// Long contexts are cut at multiples of this many tokens; the parts' results are merged in order.
+inline constexpr int64_t kSplitTokens = 512;
+// Query rows (tokens x heads of a group) that share a pass over the keys, about.
+inline constexpr int64_t kAttentionRows = 32;
+
+// Consecutive query tokens of one sequence, for one KV head.
+struct AttentionTile {
+  int64_t first_token = 0;     // row of `queries`
+  int64_t tokens = 0;          // tokens * group() <= AttentionRowLimit
+  int64_t first_position = 0;  // of first_token
+  int64_t kv_head = 0;
+  const int32_t* blocks = nullptr;  // the sequence's block table
+};
+
+inline int64_t TileTokens(const AttentionJob& job) {
+  return job.group() >= kAttentionRows ? 1 : kAttentionRows / job.group();
+}
+
+// Partial softmax of a tile's rows: the running maximum and sum, and the weighted values.
+struct AttentionState {
+  float* max = nullptr;     // [rows]
+  float* sum = nullptr;     // [rows]
+  float* values = nullptr;  // [rows, value_stride]
+};
+
+int64_t AttentionStateFloats(const AttentionJob& job);      // one state of a full tile
+int64_t AttentionWorkspaceBytes(const AttentionJob& job);  // a thread's scratch
+AttentionState CarveState(const AttentionJob& job, float* memory);
+
+struct Kernels {
+  CpuLevel level;
+
+  // Computes units [begin, end) of a job.
+  void (*gemm)(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace);
+
+  // out[i] = x[i] / rms(x) * scale[i]. `out` may be `x`.
+  void (*rms_norm)(const float* x, const float* scale, float epsilon, int64_t columns, float* out);
+  // Quantises one row; `blocks` is the row's place in block 0 of its tile.
+  void (*quantise)(const float* x, int64_t columns, ActivationBlock* blocks);
+  // Rotates x[i], x[i + half] by the angle whose cosine and sine are given, i < half.
+  void (*rotate)(float* x, const float* cosine, const float* sine, int64_t half);
+  // out += x * multiplier.
+  void (*add_scaled)(const float* x, float multiplier, int64_t columns, float* out);
+  void (*scale)(float factor, int64_t columns, float* x);
+  // One head's key and value into row `offset` of a cache block. `key_block`, `value_block`: the
+  // head's part of the block.
+  void (*store_kv)(const AttentionJob& job, const float* key, const float* value, int64_t offset,
+                   void* key_block, void* value_block);
+  // x[i] = gate(x[i]) * up[i].
+  void (*gate)(Gate function, const float* up, int64_t columns, float* x);
+
+  // The part of the tile's attention over tokens [split * kSplitTokens, ...) into `state`.
+  void (*attend)(const AttentionJob& job, const AttentionTile& tile, int64_t split,
+                 const AttentionState& state, uint8_t* workspace);
+  // Merges `part` into `total`; the first part of a row replaces what `total` holds.
+  void (*merge)(const AttentionJob& job, int64_t rows, const AttentionState& part, bool first,
+                const AttentionState& total);
+  // Divides by the sum and writes the tile's outputs.
+  void (*finish)(const AttentionJob& job, const AttentionTile& tile, const AttentionState& total);
+};
+
+// The table of a level that this processor runs (see SelectCpuLevel).
+const Kernels& KernelsFor(CpuLevel level);
+
+}  // namespace skep::cpu
+
+#endif  // SKEP_MODELS_OPS_CPU_KERNELS_H_

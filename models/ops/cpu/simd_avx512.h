@@ -1,0 +1,112 @@
+// Sixteen lanes in AVX-512 registers. Included only by files compiled with those instructions.
+// The same names, in plain C++: simd_generic.h.
+#ifndef SKEP_MODELS_OPS_CPU_SIMD_AVX512_H_
+#define SKEP_MODELS_OPS_CPU_SIMD_AVX512_H_
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace skep::cpu::SKEP_CPU_NAMESPACE {
+
+// 32 registers: kernels hold tiles of several rows.
+inline constexpr bool kWideTiles = true;
+
+using Vec = __m512;   // 16 floats
+using Ints = __m512i;  // 16 int32, or 64 bytes
+using Mask = __mmask16;
+
+#define SKEP_INLINE inline __attribute__((always_inline))
+#define SKEP_LAMBDA_INLINE __attribute__((always_inline))
+
+SKEP_INLINE Vec Zero() { return _mm512_setzero_ps(); }
+SKEP_INLINE Vec Set(float x) { return _mm512_set1_ps(x); }
+SKEP_INLINE Vec Load(const float* p) { return _mm512_loadu_ps(p); }
+SKEP_INLINE void Store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+SKEP_INLINE Mask FirstLanes(int64_t n) {
+  return static_cast<Mask>(n >= 16 ? 0xffffu : n <= 0 ? 0u : (1u << n) - 1u);
+}
+SKEP_INLINE Vec LoadFirst(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
+SKEP_INLINE void StoreFirst(float* p, Vec v, Mask m) { _mm512_mask_storeu_ps(p, m, v); }
+SKEP_INLINE Vec Add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+SKEP_INLINE Vec Sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+SKEP_INLINE Vec Mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+SKEP_INLINE Vec Div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+SKEP_INLINE Vec MulAdd(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+SKEP_INLINE Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+SKEP_INLINE Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+SKEP_INLINE Mask Less(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+SKEP_INLINE Vec Select(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no, yes); }
+SKEP_INLINE Vec Abs(Vec a) { return _mm512_abs_ps(a); }
+SKEP_INLINE float SumLanes(Vec v) { return _mm512_reduce_add_ps(v); }
+SKEP_INLINE float MaxLanes(Vec v) { return _mm512_reduce_max_ps(v); }
+// To the nearest integer, ties to even.
+SKEP_INLINE Vec Round(Vec v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT); }
+// v * 2^n for integral n; overflows to infinity and underflows to zero.
+SKEP_INLINE Vec Scale2(Vec v, Vec n) { return _mm512_scalef_ps(v, n); }
+
+SKEP_INLINE Vec LoadHalf(const uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+SKEP_INLINE void StoreHalf(uint16_t* p, Vec v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+SKEP_INLINE Vec LoadBfloat(const uint16_t* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+SKEP_INLINE void StoreBfloat(uint16_t* p, Vec v) {
+  const Ints bits = _mm512_castps_si512(v);
+  const Ints odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const Ints rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const Mask nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  const Ints quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  const Ints high = _mm512_srli_epi32(_mm512_mask_blend_epi32(nan, rounded, quiet), 16);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(high));
+}
+// Sixteen bytes as floats.
+SKEP_INLINE Vec LoadU8(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+SKEP_INLINE Vec LoadI8(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+
+SKEP_INLINE Ints LoadBytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
+SKEP_INLINE void StoreBytes(uint8_t* p, Ints v) { _mm512_storeu_si512(p, v); }
+SKEP_INLINE Ints SetInt(int32_t x) { return _mm512_set1_epi32(x); }
+SKEP_INLINE Ints SetByte(int x) { return _mm512_set1_epi8(static_cast<char>(x)); }
+SKEP_INLINE Ints And(Ints a, Ints b) { return _mm512_and_si512(a, b); }
+SKEP_INLINE Ints Or(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+template <int kBits>
+SKEP_INLINE Ints ShiftRight16(Ints a) {
+  return _mm512_srli_epi16(a, kBits);
+}
+template <int kBits>
+SKEP_INLINE Ints ShiftLeft16(Ints a) {
+  return _mm512_slli_epi16(a, kBits);
+}
+// sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed); `activations`: 4 bytes.
+SKEP_INLINE Ints BroadcastBytes(const int8_t* activations) {
+  return _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(activations));
+}
+SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, Ints activations) {
+  return _mm512_dpbusd_epi32(sum, weights, activations);
+}
+SKEP_INLINE Vec ToFloat(Ints a) { return _mm512_cvtepi32_ps(a); }
+
+// Rounds 32 floats to int8 (values are within [-127, 127]).
+SKEP_INLINE void StoreRounded(int8_t* p, Vec low, Vec high) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(low)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 16),
+                   _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(high)));
+}
+SKEP_INLINE int32_t SumRounded(Vec v) { return _mm512_reduce_add_epi32(_mm512_cvtps_epi32(v)); }
+SKEP_INLINE void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+}  // namespace skep::cpu::SKEP_CPU_NAMESPACE
+
+#endif  // SKEP_MODELS_OPS_CPU_SIMD_AVX512_H_

@@ -1,0 +1,170 @@
+// Sixteen lanes in plain C++ (compiler vectors): the portable level, and AVX2 when compiled for it.
+// The same names, in AVX-512 registers: simd_avx512.h.
+#ifndef SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_
+#define SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "models/ops/cpu/half.h"
+
+namespace skep::cpu::SKEP_CPU_NAMESPACE {
+
+// Few registers: kernels take one row at a time (and compile in seconds).
+inline constexpr bool kWideTiles = false;
+
+typedef float Vec __attribute__((vector_size(64)));
+typedef int32_t Ints __attribute__((vector_size(64)));
+typedef int32_t Mask __attribute__((vector_size(64)));  // -1 or 0 a lane
+
+#define SKEP_INLINE inline __attribute__((always_inline))
+#define SKEP_LAMBDA_INLINE __attribute__((always_inline))
+
+template <typename To, typename From>
+SKEP_INLINE To Bits(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof(to));
+  return to;
+}
+
+SKEP_INLINE Vec Zero() { return Vec{}; }
+SKEP_INLINE Vec Set(float x) { return x - Vec{}; }
+SKEP_INLINE Vec Load(const float* p) {
+  Vec v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+SKEP_INLINE void Store(float* p, const Vec& v) { std::memcpy(p, &v, sizeof(v)); }
+SKEP_INLINE Mask FirstLanes(int64_t n) {
+  Mask m;
+  for (int i = 0; i < 16; ++i) m[i] = i < n ? -1 : 0;
+  return m;
+}
+SKEP_INLINE Vec LoadFirst(const float* p, const Mask& m) {
+  Vec v{};
+  for (int i = 0; i < 16 && m[i]; ++i) v[i] = p[i];
+  return v;
+}
+SKEP_INLINE void StoreFirst(float* p, const Vec& v, const Mask& m) {
+  for (int i = 0; i < 16 && m[i]; ++i) p[i] = v[i];
+}
+SKEP_INLINE Vec Add(const Vec& a, const Vec& b) { return a + b; }
+SKEP_INLINE Vec Sub(const Vec& a, const Vec& b) { return a - b; }
+SKEP_INLINE Vec Mul(const Vec& a, const Vec& b) { return a * b; }
+SKEP_INLINE Vec Div(const Vec& a, const Vec& b) { return a / b; }
+SKEP_INLINE Vec MulAdd(const Vec& a, const Vec& b, const Vec& c) { return a * b + c; }
+SKEP_INLINE Vec Max(const Vec& a, const Vec& b) { return a > b ? a : b; }
+SKEP_INLINE Vec Min(const Vec& a, const Vec& b) { return a < b ? a : b; }
+SKEP_INLINE Mask Less(const Vec& a, const Vec& b) { return a < b; }
+SKEP_INLINE Vec Select(const Mask& m, const Vec& yes, const Vec& no) { return m ? yes : no; }
+SKEP_INLINE Vec Abs(const Vec& a) { return Bits<Vec>(Bits<Ints>(a) & 0x7fffffff); }
+SKEP_INLINE float SumLanes(const Vec& v) {
+  float sum[16];
+  Store(sum, v);
+  for (int width = 8; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) sum[i] += sum[i + width];
+  }
+  return sum[0];
+}
+SKEP_INLINE float MaxLanes(const Vec& v) {
+  float max = v[0];
+  for (int i = 1; i < 16; ++i) max = v[i] > max ? v[i] : max;
+  return max;
+}
+// To the nearest integer, ties to even, for |v| < 2^22: adding 1.5 * 2^23 leaves no fraction bits.
+SKEP_INLINE Vec Round(const Vec& v) { return (v + 12582912.0f) - 12582912.0f; }
+SKEP_INLINE Ints RoundToInt(const Vec& v) {
+  return Bits<Ints>(v + 12582912.0f) - Bits<int32_t>(12582912.0f);
+}
+// v * 2^n for integral |n| < 252, in two steps so that the result may overflow or underflow.
+SKEP_INLINE Vec Scale2(const Vec& v, const Vec& n) {
+  const Ints whole = RoundToInt(n);
+  const Ints half = whole >> 1;
+  const Vec first = Bits<Vec>((half + 127) << 23);
+  const Vec second = Bits<Vec>((whole - half + 127) << 23);
+  return v * first * second;
+}
+
+SKEP_INLINE Vec LoadHalf(const uint16_t* p) {
+  Vec v;
+  for (int i = 0; i < 16; ++i) v[i] = HalfToFloat(p[i]);
+  return v;
+}
+SKEP_INLINE void StoreHalf(uint16_t* p, const Vec& v) {
+  for (int i = 0; i < 16; ++i) p[i] = FloatToHalf(v[i]);
+}
+SKEP_INLINE Vec LoadBfloat(const uint16_t* p) {
+  Ints v;
+  for (int i = 0; i < 16; ++i) v[i] = static_cast<int32_t>(static_cast<uint32_t>(p[i]) << 16);
+  return Bits<Vec>(v);
+}
+SKEP_INLINE void StoreBfloat(uint16_t* p, const Vec& v) {
+  for (int i = 0; i < 16; ++i) p[i] = FloatToBfloat16(v[i]);
+}
+SKEP_INLINE Vec LoadU8(const uint8_t* p) {
+  Vec v;
+  for (int i = 0; i < 16; ++i) v[i] = p[i];
+  return v;
+}
+SKEP_INLINE Vec LoadI8(const uint8_t* p) {
+  Vec v;
+  for (int i = 0; i < 16; ++i) v[i] = static_cast<int8_t>(p[i]);
+  return v;
+}
+
+SKEP_INLINE Ints LoadBytes(const uint8_t* p) {
+  Ints v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+SKEP_INLINE void StoreBytes(uint8_t* p, const Ints& v) { std::memcpy(p, &v, sizeof(v)); }
+SKEP_INLINE Ints SetInt(int32_t x) { return x - Ints{}; }
+SKEP_INLINE Ints SetByte(int x) { return SetInt(static_cast<int32_t>(0x01010101u * x)); }
+SKEP_INLINE Ints And(const Ints& a, const Ints& b) { return a & b; }
+SKEP_INLINE Ints Or(const Ints& a, const Ints& b) { return a | b; }
+typedef uint16_t Words __attribute__((vector_size(64)));
+template <int kBits>
+SKEP_INLINE Ints ShiftRight16(const Ints& a) {
+  return Bits<Ints>(Bits<Words>(a) >> kBits);
+}
+template <int kBits>
+SKEP_INLINE Ints ShiftLeft16(const Ints& a) {
+  return Bits<Ints>(Bits<Words>(a) << kBits);
+}
+SKEP_INLINE Ints BroadcastBytes(const int8_t* activations) {
+  int32_t bits;
+  std::memcpy(&bits, activations, sizeof(bits));
+  return SetInt(bits);
+}
+// Bytes are taken out of their 32-bit lanes by shifts: activations with their sign.
+SKEP_INLINE Ints DotAdd(const Ints& sum, const Ints& weights, const Ints& activations) {
+  Ints result = sum;
+  result += (weights & 255) * (activations << 24 >> 24);
+  result += (weights >> 8 & 255) * (activations << 16 >> 24);
+  result += (weights >> 16 & 255) * (activations << 8 >> 24);
+  result += (weights >> 24 & 255) * (activations >> 24);
+  return result;
+}
+SKEP_INLINE Vec ToFloat(const Ints& a) { return __builtin_convertvector(a, Vec); }
+
+SKEP_INLINE void StoreRounded(int8_t* p, const Vec& low, const Vec& high) {
+  const Ints a = RoundToInt(low);
+  const Ints b = RoundToInt(high);
+  for (int i = 0; i < 16; ++i) {
+    p[i] = static_cast<int8_t>(a[i]);
+    p[16 + i] = static_cast<int8_t>(b[i]);
+  }
+}
+SKEP_INLINE int32_t SumRounded(const Vec& v) {
+  const Ints a = RoundToInt(v);
+  int32_t sum = 0;
+  for (int i = 0; i < 16; ++i) sum += a[i];
+  return sum;
+}
+SKEP_INLINE void Prefetch(const void* p) { __builtin_prefetch(p); }
+
+}  // namespace skep::cpu::SKEP_CPU_NAMESPACE
+
+#endif  // SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_

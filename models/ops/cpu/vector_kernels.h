@@ -1,0 +1,170 @@
+// Element-wise kernels on 16 lanes. Included once per instruction set, after its simd header.
+#ifndef SKEP_MODELS_OPS_CPU_VECTOR_KERNELS_H_
+#define SKEP_MODELS_OPS_CPU_VECTOR_KERNELS_H_
+
+#include "models/ops/cpu/kernels.h"
+
+namespace skep::cpu::SKEP_CPU_NAMESPACE {
+
+// e^x within 2 ulp: x = n ln 2 + r, e^r by its Taylor polynomial, |r| <= ln 2 / 2. NaN stays NaN
+// (Max and Min return their second operand then).
+SKEP_INLINE Vec Exp(Vec x) {
+  x = Min(Set(89.0f), Max(Set(-105.0f), x));
+  const Vec n = Round(Mul(x, Set(1.44269504f)));
+  Vec r = MulAdd(n, Set(-0.693359375f), x);  // ln 2 in two parts: the first has few bits
+  r = MulAdd(n, Set(2.12194440e-4f), r);
+  Vec p = Set(1.0f / 5040);
+  p = MulAdd(p, r, Set(1.0f / 720));
+  p = MulAdd(p, r, Set(1.0f / 120));
+  p = MulAdd(p, r, Set(1.0f / 24));
+  p = MulAdd(p, r, Set(1.0f / 6));
+  p = MulAdd(p, r, Set(0.5f));
+  p = MulAdd(p, r, Set(1.0f));
+  p = MulAdd(p, r, Set(1.0f));
+  return Scale2(p, n);
+}
+
+// 1 / (1 + e^-x).
+SKEP_INLINE Vec Sigmoid(Vec x) {
+  return Div(Set(1.0f), Add(Set(1.0f), Exp(Sub(Zero(), x))));
+}
+
+// Near zero an odd polynomial (Cephes tanhf), elsewhere through e^2x, which cancels nothing there.
+SKEP_INLINE Vec Tanh(Vec x) {
+  const Vec a = Abs(x);
+  const Vec s = Mul(x, x);
+  Vec p = Set(-5.70498872745e-3f);
+  p = MulAdd(p, s, Set(2.06390887954e-2f));
+  p = MulAdd(p, s, Set(-5.37397155531e-2f));
+  p = MulAdd(p, s, Set(1.33314422036e-1f));
+  p = MulAdd(p, s, Set(-3.33332819422e-1f));
+  const Vec small = MulAdd(Mul(p, s), x, x);
+  const Vec e = Exp(Add(a, a));
+  const Vec magnitude = Sub(Set(1.0f), Div(Set(2.0f), Add(e, Set(1.0f))));
+  const Vec large = Select(Less(x, Zero()), Sub(Zero(), magnitude), magnitude);
+  return Select(Less(a, Set(0.625f)), small, large);
+}
+
+SKEP_INLINE Vec ErfLanes(Vec x) {
+  float lanes[16];
+  Store(lanes, x);
+  for (float& lane : lanes) lane = __builtin_erff(lane);
+  return Load(lanes);
+}
+
+SKEP_INLINE Vec ApplyGate(Gate function, Vec x) {
+  switch (function) {
+    case Gate::kSilu:
+      return Mul(x, Sigmoid(x));
+    case Gate::kGeluTanh: {
+      // x/2 (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3).
+      const Vec cube = Mul(Mul(x, x), x);
+      const Vec inner = MulAdd(Set(0.044715f), cube, x);
+      return Mul(x, Sigmoid(Mul(Set(1.59576912f), inner)));
+    }
+    case Gate::kGeluErf:
+      return Mul(Mul(Set(0.5f), x), Add(Set(1.0f), ErfLanes(Mul(x, Set(0.70710678f)))));
+    case Gate::kRelu:
+      return Max(Zero(), x);
+    case Gate::kIdentity:
+      return x;
+  }
+  return x;
+}
+
+SKEP_INLINE void QuantiseBlock(Vec low, Vec high, ActivationBlock* block) {
+  const float max = MaxLanes(Max(Abs(low), Abs(high)));
+  // A maximum drops NaN; a sum of zeros keeps it.
+  const float finite = SumLanes(Add(Mul(low, Zero()), Mul(high, Zero())));
+  // Below 2^-100 the reciprocal would overflow: such activations are zero to any weight.
+  const bool usable = max >= 0x1p-100f && finite == 0.0f;
+  const Vec inverse = Set(usable ? 127.0f / max : 0.0f);
+  low = usable ? Mul(low, inverse) : Zero();
+  high = usable ? Mul(high, inverse) : Zero();
+  StoreRounded(block->q, low, high);
+  const int32_t sum_low = SumRounded(low);
+  const int32_t sum_high = SumRounded(high);
+  const int32_t sum = sum_low + sum_high;
+  block->scale = usable ? max / 127.0f : (finite == 0.0f ? 0.0f : __builtin_nanf(""));
+  block->sum = static_cast<float>(sum);
+  block->start[kStart8] = -8 * sum;
+  block->start[kStart16] = -16 * sum;
+  block->start[kStart128] = -128 * sum;
+  block->start[kStart32Low] = -32 * sum_low;
+  block->start[kStart32High] = -32 * sum_high;
+  block->start[kStart0] = 0;
+}
+
+inline void Quantise(const float* x, int64_t columns, ActivationBlock* blocks) {
+  int64_t i = 0;
+  for (; i + kBlock <= columns; i += kBlock, blocks += kTileRows) {
+    QuantiseBlock(Load(x + i), Load(x + i + kLanes), blocks);
+  }
+  if (i < columns) {
+    QuantiseBlock(LoadFirst(x + i, FirstLanes(columns - i)),
+                  LoadFirst(x + i + kLanes, FirstLanes(columns - i - kLanes)), blocks);
+  }
+}
+
+inline void RmsNorm(const float* x, const float* scale, float epsilon, int64_t columns,
+                    float* out) {
+  Vec squares[4] = {Zero(), Zero(), Zero(), Zero()};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= columns; i += 4 * kLanes) {
+    for (int j = 0; j < 4; ++j) {
+      const Vec v = Load(x + i + j * kLanes);
+      squares[j] = MulAdd(v, v, squares[j]);
+    }
+  }
+  for (; i < columns; i += kLanes) {
+    const Vec v = LoadFirst(x + i, FirstLanes(columns - i));
+    squares[0] = MulAdd(v, v, squares[0]);
+  }
+  const float total = SumLanes(Add(Add(squares[0], squares[1]), Add(squares[2], squares[3])));
+  const float mean = total / static_cast<float>(columns);
+  const Vec inverse = Set(1.0f / __builtin_sqrtf(mean + epsilon));
+  for (i = 0; i + kLanes <= columns; i += kLanes) {
+    Store(out + i, Mul(Mul(Load(x + i), inverse), Load(scale + i)));
+  }
+  if (i < columns) {
+    const Mask m = FirstLanes(columns - i);
+    StoreFirst(out + i, Mul(Mul(LoadFirst(x + i, m), inverse), LoadFirst(scale + i, m)), m);
+  }
+}
+
+inline void Rotate(float* x, const float* cosine, const float* sine, int64_t half) {
+  for (int64_t i = 0; i < half; i += kLanes) {
+    const Mask m = FirstLanes(half - i);
+    const Vec a = LoadFirst(x + i, m);
+    const Vec b = LoadFirst(x + half + i, m);
+    const Vec c = LoadFirst(cosine + i, m);
+    const Vec s = LoadFirst(sine + i, m);
+    StoreFirst(x + i, Sub(Mul(a, c), Mul(b, s)), m);
+    StoreFirst(x + half + i, Add(Mul(b, c), Mul(a, s)), m);
+  }
+}
+
+inline void AddScaled(const float* x, float multiplier, int64_t columns, float* out) {
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    StoreFirst(out + i, MulAdd(LoadFirst(x + i, m), Set(multiplier), LoadFirst(out + i, m)), m);
+  }
+}
+
+inline void ScaleRow(float factor, int64_t columns, float* x) {
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    StoreFirst(x + i, Mul(LoadFirst(x + i, m), Set(factor)), m);
+  }
+}
+
+inline void GateRow(Gate function, const float* up, int64_t columns, float* x) {
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    StoreFirst(x + i, Mul(ApplyGate(function, LoadFirst(x + i, m)), LoadFirst(up + i, m)), m);
+  }
+}
+
+}  // namespace skep::cpu::SKEP_CPU_NAMESPACE
+
+#endif  // SKEP_MODELS_OPS_CPU_VECTOR_KERNELS_H_
