@@ -37,6 +37,7 @@ import sys
 import zlib
 
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 
@@ -68,7 +69,7 @@ class Spec:
     family: str
     config: dict
     tokenizer: str = "bpe"             # or "spm"
-    hf: tuple = ("float32",)           # SafeTensors folders: float32, bfloat16, sharded, released
+    hf: tuple = ("float32",)           # SafeTensors folders, see save_hf()
     gguf: tuple = ("F32",)
     split: bool = False                # also as a split GGUF
     schedule: str = "any"              # see above
@@ -114,12 +115,13 @@ SPECS = [
     Spec("llama_wide", "llama", dict(hidden_size=256, intermediate_size=512),
          gguf=("F32", *SUPER)),
     Spec("gemma3", "gemma3_text", GEMMA3, tokenizer="spm",
-         hf=("float32", "bfloat16", "released"), gguf=("F32", "BF16", "Q4_0", "Q8_0"),
+         hf=("float32", "bfloat16", "released", "wrapped"), gguf=("F32", "BF16", "Q4_0", "Q8_0"),
          released={"rope_theta": 1000000.0, "rope_local_base_freq": 10000.0,
                    "rope_scaling": {"rope_type": "linear", "factor": 8.0},
                    "sliding_window_pattern": 6, "layer_types": None}),
-    # A width per head in the scores' scale other than head_dim: GGUF has no key for it.
-    Spec("gemma3_scale", "gemma3_text", GEMMA3 | dict(query_pre_attn_scalar=24),
+    # The scores' scale is another than head_dim's, for which GGUF has no key; logits are capped.
+    Spec("gemma3_scale", "gemma3_text",
+         GEMMA3 | dict(query_pre_attn_scalar=24, final_logit_softcapping=3.0),
          tokenizer="spm", gguf=()),
 ]
 
@@ -188,10 +190,28 @@ def make_sequences(spec, model):
 
 
 def save_hf(spec, model, kind, folder):
+    """A folder named after its kind: float32 or bfloat16, as transformers saves it; sharded: in
+    many files with an index; released, wrapped: see released_config(), wrap()."""
     model.save_pretrained(folder, max_shard_size="60KB" if kind == "sharded" else "1GB")
-    if kind == "released":
+    if kind in ("released", "wrapped"):
         released_config(spec, folder / "config.json")
+    if kind == "wrapped":
+        wrap(folder)
     tiny_tokenizers.save(spec.tokenizer, folder)
+
+
+def wrap(folder):
+    """Makes of a Gemma 3 what its larger siblings are: the text part of a multimodal model."""
+    path = folder / "config.json"
+    text_config = json.loads(path.read_text())
+    outer = {"architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3"}
+    for key in ("bos_token_id", "eos_token_id", "pad_token_id", "torch_dtype"):
+        outer[key] = text_config.pop(key)
+    text_config.pop("architectures")
+    path.write_text(json.dumps(outer | {"text_config": text_config}, indent=2))
+    state = safetensors.torch.load_file(folder / "model.safetensors")
+    safetensors.torch.save_file({f"language_model.{name}": value for name, value in state.items()},
+                                folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def released_config(spec, path):
