@@ -404,7 +404,7 @@ def write_gguf(spec, out, writer, quantizer):
 
 def generate(out):
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # quicker for models this small
     quantizer = Quantizer()
     entries = []
     for spec in SPECS:
