@@ -14,7 +14,7 @@ RUN tools/setup && rm -rf /var/lib/apt/lists/*
 COPY . .
 # The libraries of libtorch get another place below, which the loader is told of.
 RUN tools/build release -DCMAKE_SKIP_RPATH=ON --target skep \
-    && strip build/release/bin/skep \
+    && strip build/release/skep \
     && packages=$(echo /root/.cache/skep/venv/lib/python3*/site-packages) \
     && mkdir libraries \
     && cp "$packages"/torch/lib/libtorch_cpu.so "$packages"/torch/lib/libc10.so \
@@ -28,7 +28,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin skep
 COPY --from=build /src/libraries/ /usr/lib/skep/
-COPY --from=build /src/build/release/bin/skep /usr/bin/skep
+COPY --from=build /src/build/release/skep /usr/bin/skep
 COPY LICENSE NOTICE* /usr/share/doc/skep/
 RUN echo /usr/lib/skep >/etc/ld.so.conf.d/skep.conf && ldconfig && skep --version
 

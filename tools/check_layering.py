@@ -62,9 +62,10 @@ RULES = {
     "server": ({"absl", "json", "grpc", "protobuf", "prometheus", "civetweb", "cli11", "spdlog"},
                ["server", "engine", "scheduler", "models/runner.h", "models/load_runner.h",
                 "models/weights"], []),
-    # A test may use what the folder it tests may use (see rule_for), and these.
-    "tests": ({"absl", "json", "test"}, ["tests"], []),
-    "tests/e2e": ({"absl", "json", "test", "grpc", "protobuf"}, ["tests", "server", "engine"], []),
+    # Tests may look at everything; what they link decides. The fakes stay as light as the seams.
+    "tests": (set(LIBRARIES) - {"cuda"}, ["tests", "scheduler", "engine", "models", "server"], []),
+    "tests/fakes": ({"absl", "json", "test"}, ["tests/fakes", "scheduler", "engine",
+                                               "models/runner.h"], []),
 }
 
 # Files that know one thing more than their folder, each for a reason.
@@ -78,19 +79,10 @@ SUFFIXES = {".cc", ".h", ".cu", ".cuh", ".inc"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 
 
-def longest_rule(path):
-    matches = [f for f in RULES if path == f or path.startswith(f + "/")]
-    return max(matches, key=len, default=None)
-
-
 def rule_for(path):
-    name = longest_rule(path)
-    libraries, ours, banned = RULES[name]
-    if name == "tests" and not path.startswith("tests/fakes"):
-        # tests/unit/<folder>/ mirrors the tree; other tests may look at everything below the server.
-        libraries = libraries | {"torch", "re2", "pcre2", "grpc", "protobuf", "prometheus"}
-        ours = ours + ["scheduler", "engine", "models", "server"]
-    return libraries | EXCEPTIONS.get(path, set()), [name] + ours, banned
+    folder = max((f for f in RULES if path == f or path.startswith(f + "/")), key=len)
+    libraries, ours, banned = RULES[folder]
+    return libraries | EXCEPTIONS.get(path, set()), [folder] + ours, banned
 
 
 def library_of(header):
