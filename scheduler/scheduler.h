@@ -65,8 +65,10 @@ class Scheduler final {
   // Ends the step: appends its tokens and decides who is finished. INTERNAL, changing nothing, if
   // `result` does not belong to the step in flight.
   //
-  // When a step failed, either run its rows one by one, call FailSequence for those that fail again
-  // (their samples may hold anything) and commit the rest, or Abort.
+  // When a step failed, either Abort, or run its rows one by one (each with those of the plan's
+  // copies whose targets are in its block tables: a copy must not be made again after its row ran),
+  // call FailSequence for the sequences of rows that fail again, and commit the merged result; what
+  // it says of failed sequences is ignored.
   absl::Status Commit(const StepResult& result, double now, std::vector<SchedulerEvent>& events);
 
   // Ends the step as if it had not run; its rows are planned again.

@@ -6,7 +6,7 @@
 namespace skep {
 namespace {
 
-constexpr uint64_t kRuns = 40000;
+constexpr uint64_t kRuns = 50000;
 
 TEST(SchedulerSimulation, AgreesWithTheNaiveModel) {
   int64_t tokens = 0;
