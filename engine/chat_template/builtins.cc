@@ -234,7 +234,7 @@ Value RaiseException(Interpreter& interpreter, const Arguments& arguments) {
 Value StrftimeNow(Interpreter& interpreter, const Arguments& arguments) {
   const BoundArguments bound("strftime_now", arguments, {"format"}, /*required=*/1);
   return interpreter.NewText(absl::FormatTime(
-      bound.Text(0, ""), absl::FromUnixSeconds(interpreter.now()), absl::UTCTimeZone()));
+      ToAbsl(bound.Text(0, "")), absl::FromUnixSeconds(interpreter.now()), absl::UTCTimeZone()));
 }
 
 Value Lipsum(Interpreter&, const Arguments&) {
