@@ -5,9 +5,7 @@
 namespace skep::cpu {
 namespace {
 
-int64_t StateBytes(const AttentionJob& job) {
-  return (AttentionStateFloats(job) + 15) / 16 * 64;
-}
+int64_t StateBytes(const AttentionJob& job) { return (AttentionStateFloats(job) + 15) / 16 * 64; }
 
 AttentionState StateAt(const AttentionJob& job, uint8_t* memory, int64_t index) {
   return CarveState(job, reinterpret_cast<float*>(memory + index * StateBytes(job)));

@@ -55,8 +55,8 @@ SKEP_INLINE AttentionScratch CarveScratch(const AttentionJob& job, uint8_t* work
 
 // scores[r][t] = queries[r] . keys[:, t] for R rows and 16 N tokens.
 template <class Kv, int R, int N>
-inline void ScoreRows(const float* queries, int64_t head_dim,
-                           const typename Kv::Element* keys, float* scores) {
+inline void ScoreRows(const float* queries, int64_t head_dim, const typename Kv::Element* keys,
+                      float* scores) {
   Vec sums[R][N];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -214,9 +214,9 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
   }
 
   const int64_t last_position = tile.first_position + tile.tokens - 1;
-  const int64_t oldest =
-      job.window > 0 && tile.first_position >= job.window ? tile.first_position - job.window + 1
-                                                          : 0;
+  const int64_t oldest = job.window > 0 && tile.first_position >= job.window
+                             ? tile.first_position - job.window + 1
+                             : 0;
   int64_t begin = split * kSplitTokens;
   int64_t end = begin + kSplitTokens;
   begin = begin < oldest ? oldest : begin;
@@ -244,8 +244,8 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
     }
     // Tokens that no row sees may never have been written.
     const int64_t first = oldest > start ? oldest - start : 0;
-    const int64_t last = last_position + 1 - start < kBlockSize ? last_position + 1 - start
-                                                                : kBlockSize;
+    const int64_t last =
+        last_position + 1 - start < kBlockSize ? last_position + 1 - start : kBlockSize;
     if (convert) {
       for (int64_t i = first * stride; i < last * stride; i += kLanes) {
         Store(s.values + i, Kv::At(values + i));

@@ -93,14 +93,14 @@ absl::StatusOr<CpuLevel> SelectCpuLevel(std::string_view forced) {
   for (CpuLevel level : {CpuLevel::kPortable, CpuLevel::kAvx2, CpuLevel::kAvx512}) {
     if (forced != CpuLevelName(level)) continue;
     if (level > best) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("SKEP_CPU='", std::string(forced), "': this processor only runs '",
-                       std::string(CpuLevelName(best)), "'"));
+      return absl::FailedPreconditionError(absl::StrCat("SKEP_CPU='", std::string(forced),
+                                                        "': this processor only runs '",
+                                                        std::string(CpuLevelName(best)), "'"));
     }
     return level;
   }
-  return absl::InvalidArgumentError(absl::StrCat("SKEP_CPU='", std::string(forced),
-                                                 "': expected avx512, avx2 or portable"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("SKEP_CPU='", std::string(forced), "': expected avx512, avx2 or portable"));
 }
 
 absl::StatusOr<CpuLevel> SelectCpuLevelFromEnvironment() {

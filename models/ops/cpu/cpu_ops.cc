@@ -119,8 +119,8 @@ class CpuOps final : public Ops {
     absl::StatusOr<PackedMatrix> packed =
         PackedMatrix::Pack(source.type, source.columns, source.row_data, *arena_);
     if (!packed.ok()) {
-      return absl::Status(packed.status().code(), absl::StrCat("tensor '", source.name, "': ",
-                                                               packed.status().message()));
+      return absl::Status(packed.status().code(),
+                          absl::StrCat("tensor '", source.name, "': ", packed.status().message()));
     }
     workspace_bytes_ = std::max(workspace_bytes_, cpu::GemmWorkspaceBytes(*packed));
     return std::make_shared<CpuMatrix>(*packed, arena_);

@@ -74,8 +74,7 @@ inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t co
       StoreFirst(out + h * kLanes, y[h], masks[h]);
     }
     if (job.epilogue == Epilogue::kGate && job.out_blocks != nullptr) {
-      QuantiseBlock(y[0], y[1],
-                    job.out_blocks + ActivationIndex(row + m, unit, BlocksOf(columns)));
+      QuantiseBlock(y[0], y[1], job.out_blocks + ActivationIndex(row + m, unit, BlocksOf(columns)));
     }
   }
 }

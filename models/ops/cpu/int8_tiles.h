@@ -172,11 +172,15 @@ constexpr Int8TileFunction ChooseInt8Tile() {
 template <class R>
 constexpr Int8Format MakeInt8Format() {
   using D = DecodedFor<R>;
-  return {{ChooseInt8Tile<R, 1, 1>(), ChooseInt8Tile<R, 1, 2>(), ChooseInt8Tile<R, 1, 4>(), ChooseInt8Tile<R, 1, 6>(),
-           ChooseInt8Tile<R, 1, 8>(), ChooseInt8Tile<R, 1, 10>(), ChooseInt8Tile<R, 1, 12>()},
-          {ChooseInt8Tile<R, 2, 1>(), ChooseInt8Tile<R, 2, 2>(), ChooseInt8Tile<R, 2, 4>(), ChooseInt8Tile<R, 2, 6>()},
-          {ChooseInt8Tile<D, 1, 1>(), ChooseInt8Tile<D, 1, 2>(), ChooseInt8Tile<D, 1, 4>(), ChooseInt8Tile<D, 1, 6>()},
-          {ChooseInt8Tile<D, 2, 1>(), ChooseInt8Tile<D, 2, 2>(), ChooseInt8Tile<D, 2, 4>(), ChooseInt8Tile<D, 2, 6>()},
+  return {{ChooseInt8Tile<R, 1, 1>(), ChooseInt8Tile<R, 1, 2>(), ChooseInt8Tile<R, 1, 4>(),
+           ChooseInt8Tile<R, 1, 6>(), ChooseInt8Tile<R, 1, 8>(), ChooseInt8Tile<R, 1, 10>(),
+           ChooseInt8Tile<R, 1, 12>()},
+          {ChooseInt8Tile<R, 2, 1>(), ChooseInt8Tile<R, 2, 2>(), ChooseInt8Tile<R, 2, 4>(),
+           ChooseInt8Tile<R, 2, 6>()},
+          {ChooseInt8Tile<D, 1, 1>(), ChooseInt8Tile<D, 1, 2>(), ChooseInt8Tile<D, 1, 4>(),
+           ChooseInt8Tile<D, 1, 6>()},
+          {ChooseInt8Tile<D, 2, 1>(), ChooseInt8Tile<D, 2, 2>(), ChooseInt8Tile<D, 2, 4>(),
+           ChooseInt8Tile<D, 2, 6>()},
           DecodePanel<R>};
 }
 

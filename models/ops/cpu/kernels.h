@@ -100,7 +100,7 @@ struct AttentionState {
   float* values = nullptr;  // [rows, value_stride]
 };
 
-int64_t AttentionStateFloats(const AttentionJob& job);      // one state of a full tile
+int64_t AttentionStateFloats(const AttentionJob& job);     // one state of a full tile
 int64_t AttentionWorkspaceBytes(const AttentionJob& job);  // a thread's scratch
 AttentionState CarveState(const AttentionJob& job, float* memory);
 

@@ -88,8 +88,8 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Pack(TensorType type, int64_t columns
     const int lane = static_cast<int>(r % kLanes);
     if (IsInt8(m.format_)) {
       for (int64_t b = 0; b < BlocksOf(columns); ++b) {
-        StorePanelBlock(m.format_, ReadFileBlock(m.format_, source, b), panel,
-                        panel + m.scales_at_, panel + m.supers_at_, b, lane);
+        StorePanelBlock(m.format_, ReadFileBlock(m.format_, source, b), panel, panel + m.scales_at_,
+                        panel + m.supers_at_, b, lane);
       }
     } else {
       const int64_t size = FloatBytes(m.format_);

@@ -12,7 +12,7 @@ namespace skep::cpu::SKEP_CPU_NAMESPACE {
 // 32 registers: kernels hold tiles of several rows.
 inline constexpr bool kWideTiles = true;
 
-using Vec = __m512;   // 16 floats
+using Vec = __m512;    // 16 floats
 using Ints = __m512i;  // 16 int32, or 64 bytes
 using Mask = __mmask16;
 

@@ -29,9 +29,9 @@ class ThreadPool final {
   void BeginStep();
   void EndStep();
 
-  // Calls body(begin, end, thread) for chunks that cover [0, count) once; returns when all are done.
-  // Everything written before the call is seen by the bodies, and everything they write is seen
-  // after it. A count of at most one chunk runs on the caller without waking anybody.
+  // Calls body(begin, end, thread) for chunks that cover [0, count) once; returns when all are
+  // done. Everything written before the call is seen by the bodies, and everything they write is
+  // seen after it. A count of at most one chunk runs on the caller without waking anybody.
   template <typename Body>
   void ParallelFor(int64_t count, int64_t chunk, Body&& body) {
     if (count <= 0) return;

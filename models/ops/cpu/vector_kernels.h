@@ -25,9 +25,7 @@ SKEP_INLINE Vec Exp(Vec x) {
 }
 
 // 1 / (1 + e^-x).
-SKEP_INLINE Vec Sigmoid(Vec x) {
-  return Div(Set(1.0f), Add(Set(1.0f), Exp(Sub(Zero(), x))));
-}
+SKEP_INLINE Vec Sigmoid(Vec x) { return Div(Set(1.0f), Add(Set(1.0f), Exp(Sub(Zero(), x)))); }
 
 // Near zero an odd polynomial (Cephes tanhf), elsewhere through e^2x, which cancels nothing there.
 SKEP_INLINE Vec Tanh(Vec x) {

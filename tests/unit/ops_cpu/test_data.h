@@ -1,0 +1,139 @@
+// Weight rows and activations for the kernel tests, and what they should multiply to.
+#ifndef SKEP_TESTS_UNIT_OPS_CPU_TEST_DATA_H_
+#define SKEP_TESTS_UNIT_OPS_CPU_TEST_DATA_H_
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "models/ops/cpu/activation_block.h"
+#include "models/ops/cpu/half.h"
+#include "models/ops/cpu/kernels.h"
+#include "models/ops/cpu/packed_matrix.h"
+#include "models/weights/dequantize.h"
+
+namespace skep::cpu {
+
+using models::TensorType;
+
+inline std::vector<CpuLevel> LevelsHere() {
+  std::vector<CpuLevel> levels;
+  for (CpuLevel level : {CpuLevel::kPortable, CpuLevel::kAvx2, CpuLevel::kAvx512}) {
+    if (level <= DetectCpuLevel()) levels.push_back(level);
+  }
+  return levels;
+}
+
+// Where the float16 fields of a type's block are, so that random bytes stay finite numbers.
+inline std::vector<int64_t> HalfFields(TensorType type) {
+  switch (type) {
+    case TensorType::kQ4_0:
+    case TensorType::kQ5_0:
+    case TensorType::kQ8_0:
+    case TensorType::kIQ4_NL:
+    case TensorType::kF16:
+      return {0};
+    case TensorType::kQ4_1:
+    case TensorType::kQ5_1:
+    case TensorType::kQ4_K:
+    case TensorType::kQ5_K:
+      return {0, 2};
+    case TensorType::kQ6_K:
+      return {208};
+    case TensorType::kQ2_K:
+      return {80, 82};
+    case TensorType::kTQ2_0:
+      return {64};
+    default:
+      return {};
+  }
+}
+
+enum class Fill { kRandom, kAllZeroBits, kAllOneBits };
+
+// The rows of a matrix as a file holds them.
+struct FileMatrix {
+  TensorType type;
+  int64_t rows;
+  int64_t columns;
+  int64_t row_bytes;
+  std::vector<std::byte> bytes;
+  std::vector<const std::byte*> pointers;
+
+  FileMatrix(TensorType t, int64_t r, int64_t c, Fill fill, uint32_t seed)
+      : type(t), rows(r), columns(c), row_bytes(static_cast<int64_t>(*models::RowBytes(t, c))) {
+    bytes.resize(rows * row_bytes);
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    if (type == TensorType::kF32 || type == TensorType::kBF16) {
+      const int64_t size = type == TensorType::kF32 ? 4 : 2;
+      for (int64_t i = 0; i < rows * columns; ++i) {
+        const float value = normal(random);
+        const uint16_t half = FloatToBfloat16(value);
+        std::memcpy(bytes.data() + i * size, size == 4 ? static_cast<const void*>(&value) : &half,
+                    size);
+      }
+    } else {
+      for (std::byte& b : bytes) {
+        b = fill == Fill::kRandom ? static_cast<std::byte>(random())
+                                  : static_cast<std::byte>(fill == Fill::kAllOneBits ? 255 : 0);
+      }
+    }
+    const int64_t block = models::Traits(type).block_bytes;
+    for (int64_t at = 0; at < static_cast<int64_t>(bytes.size()); at += block) {
+      for (int64_t field : HalfFields(type)) {
+        // Ordinary scales, with zeros, subnormals and both signs among them.
+        float value = normal(random) * 0.02f;
+        if (random() % 16 == 0) value = 0.0f;
+        if (random() % 16 == 0) value = 0x1p-20f;
+        if (fill != Fill::kRandom && random() % 2 == 0) value = random() % 2 ? 900.0f : -900.0f;
+        const uint16_t half = FloatToHalf(value);
+        std::memcpy(bytes.data() + at + field, &half, 2);
+      }
+    }
+    for (int64_t i = 0; i < rows; ++i) pointers.push_back(bytes.data() + i * row_bytes);
+  }
+
+  // The reference decoder's weights, [rows, columns].
+  std::vector<float> Decoded() const {
+    std::vector<float> out(rows * columns);
+    for (int64_t r = 0; r < rows; ++r) {
+      EXPECT_TRUE(models::DequantizeRow(type, pointers[r], columns, out.data() + r * columns).ok());
+    }
+    return out;
+  }
+};
+
+// Rows of activations: normal, with outliers and whole blocks of zeros.
+inline std::vector<float> RandomActivations(int64_t rows, int64_t columns, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(rows * columns);
+  for (int64_t i = 0; i < rows * columns; ++i) {
+    x[i] = normal(random);
+    if (random() % 97 == 0) x[i] *= 40.0f;
+    if ((i / 32) % 11 == 5) x[i] = 0.0f;
+  }
+  return x;
+}
+
+struct AlignedBlocks {
+  std::vector<ActivationBlock> storage;
+  explicit AlignedBlocks(int64_t rows, int64_t columns)
+      : storage(ActivationBlocks(rows, columns)) {}
+  ActivationBlock* data() { return storage.data(); }
+};
+
+inline void QuantiseRows(const Kernels& kernels, const float* x, int64_t rows, int64_t columns,
+                         ActivationBlock* blocks) {
+  for (int64_t r = 0; r < rows; ++r) {
+    kernels.quantise(x + r * columns, columns, blocks + ActivationIndex(r, 0, BlocksOf(columns)));
+  }
+}
+
+}  // namespace skep::cpu
+
+#endif  // SKEP_TESTS_UNIT_OPS_CPU_TEST_DATA_H_

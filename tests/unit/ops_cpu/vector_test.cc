@@ -1,0 +1,159 @@
+// Element-wise kernels against double precision.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "test_data.h"
+
+namespace skep::cpu {
+namespace {
+
+TEST(QuantiseTest, RoundsToNearestAndKeepsSums) {
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t columns : {32, 45, 64, 576}) {
+      const std::vector<float> x = RandomActivations(1, columns, 11);
+      AlignedBlocks blocks(1, columns);
+      KernelsFor(level).quantise(x.data(), columns, blocks.data());
+      for (int64_t b = 0; b < BlocksOf(columns); ++b) {
+        const ActivationBlock& block = blocks.data()[ActivationIndex(0, b, BlocksOf(columns))];
+        float max = 0.0f;
+        for (int64_t i = b * 32; i < std::min(columns, b * 32 + 32); ++i) {
+          max = std::max(max, std::fabs(x[i]));
+        }
+        EXPECT_EQ(block.scale, max / 127.0f);
+        int low = 0;
+        int high = 0;
+        for (int64_t i = 0; i < 32; ++i) {
+          const float value = b * 32 + i < columns ? x[b * 32 + i] : 0.0f;
+          EXPECT_LE(std::abs(block.q[i]), 127);
+          // Half a step, and the rounding of x * (127 / max).
+          EXPECT_NEAR(value, block.scale * block.q[i], block.scale * 0.50002f);
+          (i < 16 ? low : high) += block.q[i];
+        }
+        EXPECT_EQ(block.sum, low + high);
+        EXPECT_EQ(block.start[kStart8], -8 * (low + high));
+        EXPECT_EQ(block.start[kStart16], -16 * (low + high));
+        EXPECT_EQ(block.start[kStart128], -128 * (low + high));
+        EXPECT_EQ(block.start[kStart32Low], -32 * low);
+        EXPECT_EQ(block.start[kStart32High], -32 * high);
+        EXPECT_EQ(block.start[kStart0], 0);
+      }
+    }
+  }
+}
+
+TEST(QuantiseTest, TiesGoToEvenAndTinyBlocksToZero) {
+  for (CpuLevel level : LevelsHere()) {
+    float x[32] = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f};
+    ActivationBlock block;
+    KernelsFor(level).quantise(x, 32, &block);
+    EXPECT_EQ(block.q[1], 0);
+    EXPECT_EQ(block.q[2], 2);
+    EXPECT_EQ(block.q[3], 2);
+    EXPECT_EQ(block.q[4], 0);
+    EXPECT_EQ(block.q[5], -2);
+    float tiny[32] = {1e-40f, -1e-38f};
+    KernelsFor(level).quantise(tiny, 32, &block);
+    EXPECT_EQ(block.scale, 0.0f);
+    EXPECT_EQ(block.q[0], 0);
+  }
+}
+
+TEST(NormTest, MatchesDoublePrecision) {
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t columns : {1, 15, 64, 100, 576}) {
+      const std::vector<float> x = RandomActivations(1, columns, 3);
+      const std::vector<float> scale = RandomActivations(1, columns, 4);
+      std::vector<float> y(columns);
+      KernelsFor(level).rms_norm(x.data(), scale.data(), 1e-5f, columns, y.data());
+      double squares = 0;
+      for (float v : x) squares += static_cast<double>(v) * v;
+      const double inverse = 1 / std::sqrt(squares / columns + 1e-5);
+      for (int64_t i = 0; i < columns; ++i) {
+        const double expected = x[i] * inverse * scale[i];
+        // A sum of n positive terms, a root, a quotient and two products.
+        EXPECT_NEAR(y[i], expected, std::fabs(expected) * (columns / 64.0 + 10) * 0x1p-24);
+      }
+    }
+  }
+}
+
+TEST(RotateTest, RotatesPairsOfTheHalves) {
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t half : {4, 16, 20, 32}) {
+      const std::vector<float> x = RandomActivations(1, 2 * half + 5, 3);
+      std::vector<float> cosine(half), sine(half);
+      for (int64_t i = 0; i < half; ++i) {
+        cosine[i] = std::cos(0.3f * i);
+        sine[i] = std::sin(0.3f * i);
+      }
+      std::vector<float> y = x;
+      KernelsFor(level).rotate(y.data(), cosine.data(), sine.data(), half);
+      for (int64_t i = 0; i < half; ++i) {
+        const double a = x[i], b = x[half + i], c = cosine[i], s = sine[i];
+        const double tolerance = (std::fabs(a) + std::fabs(b)) * 0x1p-22;
+        EXPECT_NEAR(y[i], a * c - b * s, tolerance);
+        EXPECT_NEAR(y[half + i], b * c + a * s, tolerance);
+      }
+      for (int64_t i = 2 * half; i < 2 * half + 5; ++i) EXPECT_EQ(y[i], x[i]);
+    }
+  }
+}
+
+double ExpectedGate(Gate gate, double x) {
+  switch (gate) {
+    case Gate::kSilu:
+      return x / (1 + std::exp(-x));
+    case Gate::kGeluTanh:
+      return x / (1 + std::exp(-2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Gate::kGeluErf:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Gate::kRelu:
+      return std::max(0.0, x);
+    case Gate::kIdentity:
+      return x;
+  }
+  return 0;
+}
+
+TEST(GateTest, AccurateOverTheWholeRange) {
+  std::vector<float> points;
+  for (float x = -60.0f; x <= 60.0f; x += 0.0137f) points.push_back(x);
+  for (float x : {0.0f, 1e-30f, -1e-30f, 1e-6f, 1e30f, -1e30f}) points.push_back(x);
+  const std::vector<float> ones(points.size(), 1.0f);
+  for (CpuLevel level : LevelsHere()) {
+    for (Gate gate : {Gate::kSilu, Gate::kGeluTanh, Gate::kGeluErf, Gate::kRelu, Gate::kIdentity}) {
+      std::vector<float> y = points;
+      KernelsFor(level).gate(gate, ones.data(), static_cast<int64_t>(y.size()), y.data());
+      for (size_t i = 0; i < y.size(); ++i) {
+        const double x = points[i];
+        const double expected = ExpectedGate(gate, x);
+        // e^-u magnifies the rounding of its argument u by u; erf and 1 + erf round absolutely.
+        double tolerance = std::fabs(expected) * 6e-7 * (1 + std::fabs(std::min(x, 0.0)) * 0.5);
+        if (gate == Gate::kGeluTanh) tolerance *= 1 + std::min(x * x, 1e3);
+        if (gate == Gate::kGeluErf) tolerance += std::min(std::fabs(x), 8.0) * 3e-7;
+        ASSERT_NEAR(y[i], expected, tolerance + 1e-36)
+            << "gate " << static_cast<int>(gate) << " at " << x << " " << CpuLevelName(level);
+      }
+    }
+  }
+}
+
+TEST(HalfTest, EveryHalfSurvivesTheRoundTrip) {
+  for (uint32_t h = 0; h < 0x10000; ++h) {
+    const float f = HalfToFloat(static_cast<uint16_t>(h));
+    if (std::isnan(f)) {
+      EXPECT_TRUE(std::isnan(HalfToFloat(FloatToHalf(f))));
+    } else {
+      ASSERT_EQ(FloatToHalf(f), h);
+      // Between two neighbours ties go to the even one.
+      if ((h & 0x7fff) < 0x7bff) {
+        const float next = HalfToFloat(static_cast<uint16_t>(h + 1));
+        ASSERT_EQ(FloatToHalf((f + next) / 2), h + (h & 1));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace skep::cpu
