@@ -1,0 +1,167 @@
+// Files from outside: damage gives errors that name the place, never a crash. Run under sanitizers
+// too.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "engine/tokenizer/gguf_vocabulary.h"
+#include "engine/tokenizer/sentencepiece_model.h"
+#include "engine/tokenizer/tokenizer_json.h"
+#include "nlohmann/json.hpp"
+#include "tests/unit/tokenizer/test_files.h"
+
+namespace skep::engine::tokenizer {
+namespace {
+
+const char kSmall[] = R"({
+  "added_tokens": [{"id": 5, "content": "<s>", "special": true, "normalized": false}],
+  "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "_"},
+  "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{N}"}, "behavior": "Isolated"},
+  "post_processor": {"type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "special_tokens": {"<s>": {"id": "<s>", "ids": [5], "tokens": ["<s>"]}}},
+  "decoder": {"type": "Sequence", "decoders": [
+    {"type": "Replace", "pattern": {"String": "_"}, "content": " "}, {"type": "Fuse"},
+    {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+  "model": {"type": "BPE", "unk_token": "u", "vocab": {"a": 0, "b": 1, "ab": 2, "_": 3, "u": 4},
+            "merges": [["a", "b"]]}
+})";
+
+absl::Status ReadChanged(const std::string& pointer, const nlohmann::json& value) {
+  nlohmann::json document = nlohmann::json::parse(kSmall);
+  document[nlohmann::json::json_pointer(pointer)] = value;
+  return ReadTokenizerJson(document.dump(), {}).status();
+}
+
+void ExpectError(const std::string& pointer, const nlohmann::json& value, absl::StatusCode code,
+                 const std::string& part) {
+  const absl::Status status = ReadChanged(pointer, value);
+  EXPECT_EQ(status.code(), code) << pointer << ": " << status;
+  EXPECT_NE(std::string(status.message()).find(part), std::string::npos) << status;
+}
+
+TEST(HostileJson, TheUndamagedOneWorks) {
+  auto pipeline = ReadTokenizerJson(kSmall, {});
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  const Tokenizer tokenizer(*std::move(pipeline));
+  EXPECT_EQ(Encode(tokenizer, "ab b?"), (std::vector<TokenId>{5, 2, 3, 1, 4}));
+  EXPECT_EQ(tokenizer.bos_id(), 5);
+  EXPECT_EQ(tokenizer.Decode({3, 2, 3, 1}, /*skip_special=*/true), "ab b");
+}
+
+TEST(HostileJson, ErrorsNameThePlace) {
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  constexpr auto kUnknown = absl::StatusCode::kUnimplemented;
+  ExpectError("/model/merges/0", {"a", "x"}, kInvalid, "'x' is not in the vocabulary");
+  ExpectError("/model/merges/0", "a b c", kInvalid, "model.merges[0]");
+  ExpectError("/model/merges/0", 7, kInvalid, "model.merges[0]");
+  ExpectError("/model/merges", "x", kInvalid, "model.merges");
+  ExpectError("/model/vocab/a", 2147483648, kInvalid, "model.vocab.a");
+  ExpectError("/model/vocab/a", 2147483647, kInvalid, "model.vocab.a");
+  ExpectError("/model/vocab/a", 2147483646, kInvalid, "2147483646");
+  ExpectError("/model/vocab/a", -1, kInvalid, "model.vocab.a");
+  ExpectError("/model/vocab/a", 1.5, kInvalid, "model.vocab.a");
+  ExpectError("/model/vocab/a", 18446744073709551615u, kInvalid, "model.vocab.a");
+  ExpectError("/model/vocab", nlohmann::json::array(), kInvalid, "model.vocab");
+  ExpectError("/model/unk_token", "none", kInvalid, "model.unk_token");
+  ExpectError("/model/type", "Magic", kUnknown, "'Magic'");
+  ExpectError("/model", nullptr, kInvalid, "model");
+  ExpectError("/added_tokens/0/id", 2000000000, kInvalid, "2000000000");
+  ExpectError("/added_tokens/0/id", "5", kInvalid, "added_tokens[0].id");
+  ExpectError("/added_tokens/0/content", 5, kInvalid, "added_tokens[0].content");
+  ExpectError("/added_tokens", 5, kInvalid, "added_tokens");
+  ExpectError("/normalizer/type", "Magic", kUnknown, "normalizer 'Magic'");
+  ExpectError("/pre_tokenizer/type", "Magic", kUnknown, "pre-tokenizer 'Magic'");
+  ExpectError("/pre_tokenizer/pattern/Regex", "(", kInvalid, "pre_tokenizer.pattern");
+  ExpectError("/pre_tokenizer/behavior", "Odd", kUnknown, "'Odd'");
+  ExpectError("/decoder/decoders/0/type", "Magic", kUnknown, "decoder 'Magic'");
+  ExpectError("/decoder/decoders/2/start", -1, kInvalid, "decoder.decoders[2]");
+  ExpectError("/post_processor/type", "Magic", kUnknown, "post-processor 'Magic'");
+  ExpectError("/post_processor/special_tokens/<s>/ids/0", 99, kInvalid, "99");
+  ExpectError("/post_processor/single", nlohmann::json::array(), kInvalid, "post_processor.single");
+}
+
+TEST(HostileJson, TruncatedNestedAndNotJson) {
+  const std::string text = kSmall;
+  for (size_t size = 0; size + 1 < text.size(); size += 7) {
+    EXPECT_FALSE(ReadTokenizerJson(text.substr(0, size), {}).ok());
+  }
+  EXPECT_FALSE(ReadTokenizerJson(std::string(1 << 20, '['), {}).ok());
+  EXPECT_FALSE(ReadTokenizerJson("[]", {}).ok());
+  EXPECT_FALSE(ReadTokenizerJson("\xFF\xFE", {}).ok());
+}
+
+TEST(HostileJson, MutationsNeverCrash) {
+  const std::string text = kSmall;
+  std::mt19937 random(11);
+  for (int round = 0; round < 3000; ++round) {
+    std::string mutated = text;
+    for (int i = 0; i < 1 + round % 4; ++i) {
+      mutated[random() % mutated.size()] = "0123456789\"{}[],:\\-abAB\xC3 "[random() % 26];
+    }
+    auto pipeline = ReadTokenizerJson(mutated, {});
+    if (!pipeline.ok()) continue;
+    const Tokenizer tokenizer(*std::move(pipeline));
+    std::vector<TokenId> ids;
+    if (tokenizer.Encode("ab <s>1\xFF é", {.parse_special = true}, ids).ok()) {
+      tokenizer.Decode(ids, /*skip_special=*/false);
+    }
+  }
+}
+
+TEST(HostileGguf, InconsistentVocabularies) {
+  GgufVocabulary good;
+  good.model = "llama";
+  good.tokens = {"<unk>", "<s>", "</s>", "a", "b", "ab", "▁"};
+  good.scores = {0, 0, 0, -1, -2, -3, -4};
+  good.types = {GgufTokenType::kUnknown, GgufTokenType::kControl, GgufTokenType::kControl,
+                GgufTokenType::kNormal,  GgufTokenType::kNormal,  GgufTokenType::kNormal,
+                GgufTokenType::kNormal};
+  ASSERT_TRUE(MakePipeline(good).ok());
+  const auto expect_invalid = [](GgufVocabulary vocabulary, const std::string& part) {
+    const absl::Status status = MakePipeline(std::move(vocabulary)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_NE(std::string(status.message()).find(part), std::string::npos) << status;
+  };
+  GgufVocabulary bad = good;
+  bad.tokens.clear();
+  expect_invalid(bad, "tokens is empty");
+  bad = good;
+  bad.scores.pop_back();
+  expect_invalid(bad, "scores has 6");
+  bad = good;
+  bad.types.push_back(GgufTokenType::kNormal);
+  expect_invalid(bad, "token_type has 8");
+  bad = good;
+  bad.scores[3] = std::nanf("");
+  expect_invalid(bad, "scores[3] is NaN");
+  bad = good;
+  bad.bos = 7;
+  expect_invalid(bad, "bos_token_id is 7");
+  bad = good;
+  bad.model = "gpt2";
+  bad.pre = "magic";
+  EXPECT_EQ(MakePipeline(bad).status().code(), absl::StatusCode::kUnimplemented);
+  bad.pre = "gpt-2";
+  bad.merges = {"ab"};
+  expect_invalid(bad, "'ab', not two pieces");
+  // The smallest vocabulary: everything unknown.
+  const Tokenizer tokenizer(*MakePipeline(good));
+  EXPECT_EQ(Encode(tokenizer, "ab\xFF?"), (std::vector<TokenId>{1, 6, 5, 0, 0}));
+}
+
+TEST(HostileSentencePiece, DamagedModelsAreRefused) {
+  const std::string bytes = ReadFile(GoldenFolder() + "spm_bpe/tokenizer.model");
+  EXPECT_TRUE(ReadSentencePieceModel(bytes, {}, {}).ok());
+  EXPECT_FALSE(ReadSentencePieceModel("", {}, {}).ok());
+  EXPECT_FALSE(ReadSentencePieceModel("not a model", {}, {}).ok());
+  EXPECT_FALSE(ReadSentencePieceModel(bytes.substr(0, bytes.size() / 2 + 1), {}, {}).ok());
+}
+
+TEST(Load, MissingFilesAreNamed) {
+  EXPECT_EQ(LoadTokenizer("/nonexistent/x").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(LoadTokenizer(GoldenFolder()).status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace skep::engine::tokenizer

@@ -1,0 +1,51 @@
+// What the tests of the tokenizer read.
+#ifndef SKEP_TESTS_UNIT_TOKENIZER_TEST_FILES_H_
+#define SKEP_TESTS_UNIT_TOKENIZER_TEST_FILES_H_
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/tokenizer/load.h"
+#include "engine/tokenizer/tokenizer.h"
+
+namespace skep::engine {
+
+inline std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+inline std::string GoldenFolder() { return Environment("SKEP_GOLDEN_DIR") + "/tokenization/"; }
+inline std::string LlamaCppVocabularies() {
+  return Environment("SKEP_CACHE_DIR") + "/llama.cpp/vendor/llama.cpp/models/";
+}
+
+inline std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file.good()) << path;
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// nullptr, and a failed test, if it does not load.
+inline std::unique_ptr<Tokenizer> Load(const std::string& path) {
+  auto tokenizer = LoadTokenizer(path);
+  EXPECT_TRUE(tokenizer.ok()) << path << ": " << tokenizer.status();
+  return tokenizer.ok() ? *std::move(tokenizer) : nullptr;
+}
+
+inline std::vector<TokenId> Encode(const Tokenizer& tokenizer, std::string_view text,
+                                   const EncodeOptions& options = {}) {
+  std::vector<TokenId> ids;
+  const absl::Status status = tokenizer.Encode(text, options, ids);
+  EXPECT_TRUE(status.ok()) << status;
+  return ids;
+}
+
+}  // namespace skep::engine
+
+#endif  // SKEP_TESTS_UNIT_TOKENIZER_TEST_FILES_H_
