@@ -338,12 +338,11 @@ Value Interpreter::Slice(const Value& object, const Value& start, const Value& s
                          const Value& step) {
   RequireDefined(object);
   const bool sequence = object.is_list() && object.list().is_sequence();
-  // As in Jinja, what cannot be sliced is undefined rather than an error.
   const bool valid = (object.is_string() || sequence) && (start.is_none() || start.is_integral()) &&
                      (stop.is_none() || stop.is_integral()) &&
                      (step.is_none() || step.is_integral());
   if (!valid) {
-    return heap_.MakeUndefined(StrCat("'", TypeName(object), " object' has no such slice"));
+    Fail(StrCat("a slice needs a string or a list and integers, got '", TypeName(object), "'"));
   }
   const SlicePlaces places = ResolveSlice(Length(object), start, stop, step);
   budget().Step(places.count);

@@ -417,7 +417,8 @@ ExpressionPtr Parser::ParseSlice(ExpressionPtr node, ExpressionPtr first, Positi
 }
 
 ExpressionPtr Parser::ParseCall(ExpressionPtr callee) {
-  ExpressionPtr node = Make(Kind::kCall, callee->position, Nodes(std::move(callee)));
+  const Position position = callee->position;
+  ExpressionPtr node = Make(Kind::kCall, position, Nodes(std::move(callee)));
   node->arguments = ParseArguments();
   return Finish(std::move(node));
 }

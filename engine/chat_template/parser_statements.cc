@@ -179,6 +179,13 @@ void Parser::ParseIf(Statement& statement) {
 void Parser::ParseFor(Statement& statement) {
   statement.kind = Kind::kFor;
   statement.target = ParseTarget(/*with_namespace=*/false, "in");
+  const auto check = [](const auto& self, const Expression& target) -> void {
+    if (target.symbol == kLoopSymbol) {
+      Fail("Can't assign to special loop variable in for-loop target", target.position);
+    }
+    for (const ExpressionPtr& child : target.children) self(self, *child);
+  };
+  check(check, *statement.target);
   ExpectName("in");
   statement.value = ParseTuple({.with_conditional = false, .end_name = "recursive"});
   if (SkipName("if")) statement.test = ParseExpression();

@@ -45,7 +45,8 @@ void ExpectOutcome(const absl::StatusOr<std::string>& result, const ordered_json
 TEST(ChatTemplateGoldenTest, RendersRealTemplatesAsPythonDoes) {
   std::ifstream templates_file = OpenGolden("templates.json");
   std::map<std::string, ChatTemplate> templates;
-  for (const auto& [name, source] : ordered_json::parse(templates_file).items()) {
+  const ordered_json sources = ordered_json::parse(templates_file);
+  for (const auto& [name, source] : sources.items()) {
     auto compiled = ChatTemplate::Compile(source.get<std::string>());
     if (compiled.ok()) templates.emplace(name, *std::move(compiled));
   }

@@ -32,7 +32,7 @@ TEST(ChatTemplateLimitsTest, ErrorsNameLineAndColumn) {
   EXPECT_EQ(Render("a\n  {{ 1 + }}").status().message(),
             "chat template: line 2, column 10: unexpected 'end of print statement'");
   EXPECT_EQ(Render("\n\n{% if x %}{{ x.y }}{% else %}{{ x.y }}{% endif %}").status().message(),
-            "chat template: line 3, column 34: 'x' is undefined");
+            "chat template: line 3, column 35: 'x' is undefined");
   EXPECT_EQ(Render("{{ raise_exception('No bees.') }}").status().message(),
             "chat template: line 1, column 4: No bees.");
 }
