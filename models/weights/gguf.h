@@ -76,6 +76,8 @@ class GgufValue final {
   absl::Span<const std::byte> payload_;  // scalar or string bytes; the encoded elements of an array
 };
 
+using GgufValues = absl::flat_hash_map<std::string_view, GgufValue, StringHash, StringEqual>;
+
 class GgufFile final : public WeightSource {
  public:
   // Maps the file; of a split model (name-00001-of-0000N.gguf) `path` is the first part, and all
@@ -116,8 +118,6 @@ class GgufFile final : public WeightSource {
  private:
   explicit GgufFile(std::string path) : path_(std::move(path)) {}
 
-  struct Part;  // the header of one file, see gguf.cc
-  static absl::StatusOr<Part> ReadPart(absl::Span<const std::byte> bytes, std::string_view name);
   absl::Status AddTensors(std::vector<TensorInfo> tensors, std::string_view name);
   absl::Status AddOtherParts(const std::string& path);
   absl::Status AddPart(const std::string& path, int64_t number, int64_t count);
@@ -126,7 +126,7 @@ class GgufFile final : public WeightSource {
   uint32_t version_ = 0;
   std::vector<std::unique_ptr<MappedFile>> files_;  // empty after Parse
   std::vector<std::string_view> keys_;
-  absl::flat_hash_map<std::string_view, GgufValue, StringHash, StringEqual> values_;
+  GgufValues values_;
   std::vector<TensorInfo> tensors_;
   absl::flat_hash_map<std::string, size_t, StringHash, StringEqual>
       index_;  // name -> position in tensors_

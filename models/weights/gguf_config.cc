@@ -151,12 +151,14 @@ absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, js
   return absl::OkStatus();
 }
 
-// rope.dimension_count is head_dim x partial_rotary_factor.
+// rope.dimension_count, the rotated part of a head, as a fraction of head_dim where that is known.
+// Rope() judges the fraction.
 absl::Status CopyPartialRotary(const GgufFile& gguf, const std::string& prefix, json& config) {
   const std::string key = absl::StrCat(prefix, "rope.dimension_count");
   if (!gguf.Has(key)) return absl::OkStatus();
   absl::StatusOr<int64_t> rotated = gguf.Int(key);
   if (!rotated.ok()) return rotated.status();
+  config["rotary_dim"] = *rotated;
   const auto number = [&config](const char* name) -> int64_t {
     const auto found = config.find(name);
     return found != config.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
@@ -165,11 +167,7 @@ absl::Status CopyPartialRotary(const GgufFile& gguf, const std::string& prefix, 
   if (head_dim == 0 && number("num_attention_heads") > 0) {
     head_dim = number("hidden_size") / number("num_attention_heads");
   }
-  if (head_dim <= 0 || *rotated <= 0 || *rotated > head_dim) {
-    return absl::InvalidArgumentError(absl::StrCat(Quoted(gguf.path()), ": key ", Quoted(key),
-                                                   " is ", *rotated, ", expected 1 to the head's ",
-                                                   head_dim));
-  }
+  if (head_dim <= 0) return absl::OkStatus();
   config["partial_rotary_factor"] = static_cast<double>(*rotated) / static_cast<double>(head_dim);
   return absl::OkStatus();
 }
@@ -190,6 +188,8 @@ std::string GgufKeyFor(std::string_view architecture, std::string_view key) {
   for (const KeyPair& pair : kTokenizerKeys) {
     if (pair.hugging_face == key) return absl::StrCat("tokenizer.ggml.", View(pair.gguf));
   }
+  if (key == "partial_rotary_factor")
+    return absl::StrCat(View(architecture), ".rope.dimension_count");
   return std::string(key);
 }
 

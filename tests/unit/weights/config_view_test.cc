@@ -327,12 +327,13 @@ TEST(ConfigViewGguf, RefusesNonsense) {
   };
   EXPECT_THAT(error(GgufBuilder()), HasSubstr("'general.architecture' is missing"));
   EXPECT_THAT(error(GgufBuilder().U32("general.architecture", 1)), HasSubstr("expected string"));
-  GgufBuilder no_heads;
-  no_heads.String("general.architecture", "llama")
-      .U32("llama.attention.head_count", 0)
+  GgufBuilder rotated_beyond_the_head;
+  rotated_beyond_the_head.String("general.architecture", "llama")
+      .U32("llama.attention.head_count", 2)
       .U32("llama.embedding_length", 64)
-      .U32("llama.rope.dimension_count", 64);
-  EXPECT_THAT(error(no_heads), HasSubstr("'llama.rope.dimension_count' is 64"));
+      .U32("llama.rope.dimension_count", 33);
+  EXPECT_THAT(std::string(GgufView(rotated_beyond_the_head)->Rope().status().message()),
+              HasSubstr("'partial_rotary_factor' is above 1"));
   const float nan = std::numeric_limits<float>::quiet_NaN();
   GgufBuilder rope_nan;
   rope_nan.String("general.architecture", "llama").F32("llama.rope.freq_base", nan);
