@@ -2,21 +2,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "engine/tokenizer/detokenizer.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 namespace skep::engine {
 namespace {
-
-using ::testing::ElementsAre;
 
 // The text of ids, without one that ended the sequence.
 std::string TextOf(const Tokenizer& tokenizer, std::vector<TokenId> ids) {
@@ -95,6 +95,176 @@ TEST(EngineGenerateTest, ManyRequestsAtOnce) {
   EXPECT_EQ(setup.control->wrong_reads, 0);
   EXPECT_EQ(engine->Stats().prompt_tokens, prompt_tokens);
   EXPECT_EQ(engine->Stats().generated_tokens, generated_tokens);
+}
+
+TEST(EngineGenerateTest, SmallPoolsPreemptWithoutATrace) {
+  EngineSetup setup;
+  setup.model = FakeModelInfo(FakeVocabSize(), /*num_blocks=*/24);
+  setup.options.max_batch_tokens = 16;
+  const auto engine = setup.Make();
+  std::vector<GenerationRequest> requests;
+  std::vector<std::unique_ptr<ResponseStream>> streams;
+  for (int i = 0; i < 20; ++i) {
+    requests.push_back(TokenRequest({2, 3, static_cast<TokenId>(2 + i)}, 40));
+    requests.back().ignore_eos = true;
+    requests.back().n = 1 + i % 2;
+    requests.back().temperature = 1.0f;
+    requests.back().seed = i;
+    streams.push_back(MustGenerate(*engine, requests.back()));
+  }
+  for (size_t i = 0; i < streams.size(); ++i) {
+    ExpectNaive(ReadAll(*streams[i]), requests[i], *engine);
+  }
+  EXPECT_GT(engine->Stats().preemptions, 0);
+  EXPECT_EQ(setup.control->wrong_reads, 0);
+  ExpectAllFree(*engine);
+}
+
+TEST(EngineGenerateTest, Logprobs) {
+  EngineSetup setup;
+  setup.options.max_batch_tokens = 16;  // the prompt comes in chunks
+  const auto engine = setup.Make();
+  GenerationRequest request = TokenRequest(std::vector<TokenId>(50, 4), 12);
+  request.ignore_eos = true;
+  request.logprobs = 2;
+  request.prompt_logprobs = 3;
+  for (int round = 0; round < 2; ++round) {  // the second finds its prompt in the cache
+    const Answer answer = ReadAll(*MustGenerate(*engine, request));
+    ExpectNaive(answer, request, *engine);
+    std::vector<TokenId> tokens = std::get<TokenPrompt>(request.prompt).ids;
+    ASSERT_EQ(answer.prompt->logprobs.size(), tokens.size() - 1);
+    for (size_t i = 1; i < tokens.size(); ++i) {
+      const TokenLogprobs& logprobs = answer.prompt->logprobs[i - 1];
+      EXPECT_EQ(logprobs.chosen.token, tokens[i]);
+      EXPECT_EQ(logprobs.chosen.logprob, FakeLogprob(std::span(tokens).first(i), tokens[i]));
+      EXPECT_EQ(logprobs.top.size(), 3);
+    }
+    const Answer::Sequence& sequence = answer.sequences[0];
+    ASSERT_EQ(sequence.logprobs.size(), sequence.ids.size());
+    for (size_t i = 0; i < sequence.ids.size(); ++i) {
+      EXPECT_EQ(sequence.logprobs[i].chosen.token, sequence.ids[i]);
+      EXPECT_EQ(sequence.logprobs[i].chosen.logprob, FakeLogprob(tokens, sequence.ids[i]));
+      EXPECT_EQ(sequence.logprobs[i].top.size(), 2);
+      tokens.push_back(sequence.ids[i]);
+    }
+  }
+}
+
+TEST(EngineGenerateTest, StopStringsEndAtTheExactToken) {
+  EngineSetup setup;
+  const auto engine = setup.Make();
+  std::mt19937 random(7);
+  int stopped = 0;
+  for (int round = 0; round < 200; ++round) {
+    GenerationRequest request = TokenRequest({static_cast<TokenId>(2 + round % 20), 3}, 60);
+    request.ignore_eos = true;
+    request.logprobs = 0;
+    request.temperature = 1.0f;
+    request.seed = round;
+    const std::vector<TokenId> all =
+        FakeGeneration(std::get<TokenPrompt>(request.prompt).ids, 0,
+                       ExpectedSampling(request, engine->model()), engine->model());
+    const std::string whole = engine->tokenizer().Decode(all, /*skip_special=*/true);
+    const std::string stop = whole.substr(random() % whole.size(), 1 + random() % 6);
+    request.stop_strings = {stop};
+    request.include_stop_string = round % 2 == 0;
+    if (engine->Generate(request).status().code() == absl::StatusCode::kInvalidArgument) {
+      continue;  // cut inside a character
+    }
+    const Answer answer = ReadAll(*MustGenerate(*engine, request));
+    ASSERT_TRUE(answer.done.status.ok()) << answer.done.status;
+    const Answer::Sequence& sequence = answer.sequences[0];
+    const size_t at = whole.find(stop);
+    ASSERT_NE(at, std::string::npos);
+    EXPECT_EQ(sequence.text, whole.substr(0, request.include_stop_string ? at + stop.size() : at));
+    EXPECT_EQ(sequence.finish.reason, FinishReason::kStop);
+    EXPECT_EQ(sequence.finish.stop_string, stop);
+    // The shortest beginning whose text holds the stop string; nothing after it is reported.
+    size_t count = 0;
+    std::string text;
+    Detokenizer detokenizer(engine->tokenizer(), /*skip_special=*/true);
+    while (count < all.size() && text.find(stop) == std::string::npos) {
+      detokenizer.Append(all[count++], text);
+    }
+    EXPECT_EQ(sequence.ids, std::vector<TokenId>(all.begin(), all.begin() + count));
+    EXPECT_EQ(sequence.logprobs.size(), count);
+    EXPECT_EQ(answer.done.usage.generated_tokens, std::ssize(sequence.ids));
+    ++stopped;
+  }
+  EXPECT_GT(stopped, 50);
+  EXPECT_TRUE(Eventually([&] { return engine->Stats().running_requests == 0; }));
+  ExpectAllFree(*engine);
+  EXPECT_EQ(setup.control->wrong_reads, 0);
+}
+
+TEST(EngineGenerateTest, StopIdsEndWithoutTheirText) {
+  EngineSetup setup;
+  const auto engine = setup.Make();
+  GenerationRequest request = TokenRequest({2, 3}, 60);
+  request.ignore_eos = true;
+  const std::vector<TokenId> all =
+      FakeGeneration({2, 3}, 0, ExpectedSampling(request, engine->model()), engine->model());
+  request.stop_token_ids = {all[10]};
+  const auto first = std::find(all.begin(), all.end(), all[10]);
+  const Answer answer = ReadAll(*MustGenerate(*engine, request));
+  const Answer::Sequence& sequence = answer.sequences[0];
+  EXPECT_EQ(sequence.ids, std::vector<TokenId>(all.begin(), first + 1));
+  EXPECT_EQ(sequence.text, engine->tokenizer().Decode(std::vector<TokenId>(all.begin(), first),
+                                                      /*skip_special=*/true));
+  EXPECT_EQ(sequence.finish.reason, FinishReason::kStop);
+  EXPECT_EQ(sequence.finish.stop_token, all[10]);
+}
+
+TEST(EngineGenerateTest, TextPrompts) {
+  EngineSetup setup;
+  const auto engine = setup.Make();
+  GenerationRequest request;
+  request.prompt = TextPrompt{.text = "abc </s>", .parse_special_tokens = true};
+  request.max_tokens = 3;
+  const Answer answer = ReadAll(*MustGenerate(*engine, request));
+  ASSERT_TRUE(answer.done.status.ok()) << answer.done.status;
+  std::vector<TokenId> expected;
+  ASSERT_TRUE(engine->tokenizer()
+                  .Encode("abc </s>", {.add_special = true, .parse_special = true}, expected)
+                  .ok());
+  EXPECT_EQ(answer.prompt->token_ids, expected);
+  EXPECT_EQ(expected.back(), kFakeEos);
+}
+
+TEST(EngineGenerateTest, ChatPrompts) {
+  EngineSetup setup;
+  absl::StatusOr<ChatTemplate> chat_template = ChatTemplate::Compile(
+      "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}"
+      "{% if add_generation_prompt %}a{% endif %}");
+  ASSERT_TRUE(chat_template.ok()) << chat_template.status();
+  setup.chat_template = std::make_shared<const ChatTemplate>(*std::move(chat_template));
+  const auto engine = setup.Make();
+  const ChatPrompt chat{.messages = {{{"role", "user"}, {"content", "abc"}}}};
+  const auto rendered = engine->RenderChat(chat);
+  ASSERT_TRUE(rendered.ok()) << rendered.status();
+  EXPECT_EQ(*rendered, "<s>abc</s>a");
+  GenerationRequest request;
+  request.prompt = chat;
+  request.max_tokens = 3;
+  const Answer answer = ReadAll(*MustGenerate(*engine, request));
+  ASSERT_TRUE(answer.done.status.ok()) << answer.done.status;
+  EXPECT_EQ(answer.prompt->token_ids.front(), kFakeBos);
+  EXPECT_EQ(answer.prompt->token_ids[answer.prompt->token_ids.size() - 2], kFakeEos);
+}
+
+TEST(EngineGenerateTest, AFailingTemplateIsTheClientsError) {
+  EngineSetup setup;
+  absl::StatusOr<ChatTemplate> chat_template =
+      ChatTemplate::Compile("{{ raise_exception('roles must alternate') }}");
+  ASSERT_TRUE(chat_template.ok()) << chat_template.status();
+  setup.chat_template = std::make_shared<const ChatTemplate>(*std::move(chat_template));
+  const auto engine = setup.Make();
+  GenerationRequest request;
+  request.prompt = ChatPrompt{.messages = {{{"role", "user"}, {"content", "abc"}}}};
+  const Answer answer = ReadAll(*MustGenerate(*engine, request));
+  EXPECT_EQ(ReasonOf(answer.done.status), Reason::kTemplateFailed);
+  EXPECT_THAT(std::string(answer.done.status.message()),
+              ::testing::HasSubstr("roles must alternate"));
 }
 
 }  // namespace
