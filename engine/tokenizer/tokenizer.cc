@@ -10,6 +10,7 @@
 namespace skep::engine {
 namespace {
 
+using tokenizer::Concat;
 using tokenizer::kNoToken;
 using tokenizer::Pipeline;
 using tokenizer::Segment;

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "engine/tokenizer/unicode.h"
-#include "tests/unit/tokenizer/test_files.h"
+#include "test_files.h"
 
 namespace skep::engine {
 namespace {

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "nlohmann/json.hpp"
-#include "tests/unit/tokenizer/test_files.h"
+#include "test_files.h"
 
 namespace skep::engine {
 namespace {

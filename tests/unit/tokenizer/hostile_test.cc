@@ -8,7 +8,7 @@
 #include "engine/tokenizer/sentencepiece_model.h"
 #include "engine/tokenizer/tokenizer_json.h"
 #include "nlohmann/json.hpp"
-#include "tests/unit/tokenizer/test_files.h"
+#include "test_files.h"
 
 namespace skep::engine::tokenizer {
 namespace {

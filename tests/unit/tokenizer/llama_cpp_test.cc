@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "tests/unit/tokenizer/test_files.h"
+#include "test_files.h"
 
 namespace skep::engine {
 namespace {
