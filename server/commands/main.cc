@@ -81,8 +81,10 @@ int Main(int argc, char** argv) {
   AddBenchCommand(app, run);
 
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  const CLI::App* command =
-      arguments.empty() ? nullptr : app.get_subcommand_no_throw(arguments.front());
+  const CLI::App* command = nullptr;
+  for (const CLI::App* candidate : app.get_subcommands(/*filter=*/{})) {
+    if (!arguments.empty() && candidate->check_name(arguments.front())) command = candidate;
+  }
   if (command != nullptr) {
     absl::StatusOr<std::vector<std::string>> merged =
         Configure(app, *command, {arguments.begin() + 1, arguments.end()});
