@@ -58,6 +58,22 @@ std::string SpellOutClasses(std::string_view regex) {
   return out;
 }
 
+bool HasCapture(std::string_view regex) {
+  bool in_brackets = false;
+  for (size_t i = 0; i < regex.size(); ++i) {
+    if (regex[i] == '\\') {
+      ++i;
+    } else if (in_brackets) {
+      in_brackets = regex[i] != ']';
+    } else if (regex[i] == '[') {
+      in_brackets = true;
+    } else if (regex[i] == '(' && (i + 1 == regex.size() || regex[i + 1] != '?')) {
+      return true;
+    }
+  }
+  return false;
+}
+
 class Re2Pattern final : public Pattern {
  public:
   // With `keep_last_space`, group 1 is white space whose last character is left to what follows;
@@ -184,13 +200,7 @@ std::unique_ptr<Pattern> CompileRe2(std::string_view regex) {
     const std::string_view idiom = then_rest ? kSpacesThenRest : kSpacesOnly;
     const std::string_view head = regex.substr(0, regex.size() - idiom.size());
     // Group 1 tells the idiom's match from the others, so the head must not capture.
-    for (size_t i = 0; i < head.size(); ++i) {
-      if (head[i] == '\\') {
-        ++i;
-      } else if (head[i] == '(' && (i + 1 == head.size() || head[i + 1] != '?')) {
-        return nullptr;
-      }
-    }
+    if (HasCapture(head)) return nullptr;
     rewritten = Concat(head, R"(|(\s+))");
   } else {
     rewritten = std::string(regex);

@@ -79,9 +79,8 @@ TEST(Pattern, EnginesAgree) {
       const std::string text = node.get<std::string>();
       // The libraries know other versions of Unicode, and PCRE2 counts U+180E as white space.
       if (text.find("\xE1\xA0\x8E") != std::string::npos) continue;
-      if (text.size() < 40) {
-        EXPECT_EQ(Cut(scanner, text), Cut(pcre2, text)) << name << ": " << node;
-      }
+      if (text.size() > 200) continue;
+      EXPECT_EQ(Cut(scanner, text), Cut(pcre2, text)) << name << ": " << node;
       if (!re2.empty()) EXPECT_EQ(Cut(scanner, text), Cut(re2, text)) << name << ": " << node;
     }
   }
