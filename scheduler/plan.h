@@ -31,8 +31,8 @@ struct PlanRow {
   int32_t count = 0;        // >= 1; tokens are sequence.tokens[first_token, first_token + count)
 
   // For each cache group, the sequence's block table: entry i holds positions
-  // [i * block_size, (i + 1) * block_size), kNoBlock where they slid out of the window. It reaches at
-  // least to position first_token + count - 1. A recurrent group's table is its one state slot.
+  // [i * block_size, (i + 1) * block_size), kNoBlock where they slid out of the window. It reaches
+  // at least to position first_token + count - 1. A recurrent group's table is its one state slot.
   std::array<std::span<const BlockId>, kMaxCacheGroups> block_tables;
 
   // Sequences that draw a token from the logits of the last position: entries

@@ -1,5 +1,6 @@
-// How the next token is chosen. Values are those of a *validated* request: every field is inside the
-// range written beside it, and unset optional fields have been filled from the model's defaults.
+// How the next token is chosen. Values are those of a *validated* request: every field is inside
+// the range written beside it, and unset optional fields have been filled from the model's
+// defaults.
 #ifndef SKEP_SCHEDULER_SAMPLING_PARAMS_H_
 #define SKEP_SCHEDULER_SAMPLING_PARAMS_H_
 
@@ -12,16 +13,17 @@
 namespace skep {
 
 struct SamplingParams {
-  // Order of application, as in Hugging Face and vLLM: bans and bias, penalties, temperature, top-k,
-  // typical-p, top-p, min-p, draw.
-  float temperature = 1.0f;         // 0 is greedy: the exact argmax, lowest id on ties. [0, 100]
-  int32_t top_k = 0;                // 0: off
-  float top_p = 1.0f;               // (0, 1]
-  float min_p = 0.0f;               // [0, 1]: keep tokens with p >= min_p * p_max
-  float typical_p = 1.0f;           // (0, 1]; Meister et al. 2022, "Locally Typical Sampling"
-  float repetition_penalty = 1.0f;  // > 0; divides positive, multiplies negative logits of seen tokens
-  float presence_penalty = 0.0f;    // [-2, 2]; subtracted once from tokens already generated
-  float frequency_penalty = 0.0f;   // [-2, 2]; subtracted per occurrence among generated tokens
+  // Order of application, as in Hugging Face and vLLM: bans and bias, penalties, temperature,
+  // top-k, typical-p, top-p, min-p, draw.
+  float temperature = 1.0f;  // 0 is greedy: the exact argmax, lowest id on ties. [0, 100]
+  int32_t top_k = 0;         // 0: off
+  float top_p = 1.0f;        // (0, 1]
+  float min_p = 0.0f;        // [0, 1]: keep tokens with p >= min_p * p_max
+  float typical_p = 1.0f;    // (0, 1]; Meister et al. 2022, "Locally Typical Sampling"
+  float repetition_penalty =
+      1.0f;  // > 0; divides positive, multiplies negative logits of seen tokens
+  float presence_penalty = 0.0f;   // [-2, 2]; subtracted once from tokens already generated
+  float frequency_penalty = 0.0f;  // [-2, 2]; subtracted per occurrence among generated tokens
 
   std::vector<std::pair<TokenId, float>> logit_bias;  // sorted by id, unique
   std::vector<TokenId> allowed_token_ids;             // empty: all; sorted, unique

@@ -27,8 +27,8 @@ enum class StateKind {
 // Layers that keep the same kind of state share one pool of blocks and one block table a sequence.
 struct CacheGroupSpec {
   StateKind kind = StateKind::kFullAttention;
-  int64_t window = 0;           // kSlidingWindow: a query at position q sees keys in (q - window, q]
-  int32_t num_blocks = 0;       // size of the pool (kRecurrent: number of state slots)
+  int64_t window = 0;      // kSlidingWindow: a query at position q sees keys in (q - window, q]
+  int32_t num_blocks = 0;  // size of the pool (kRecurrent: number of state slots)
   int64_t bytes_per_block = 0;  // over all layers of the group
 };
 

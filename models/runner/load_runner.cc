@@ -24,33 +24,6 @@ namespace {
 
 constexpr int32_t kBlockSize = 32;
 
-absl::StatusOr<std::unique_ptr<Ops>> MakeOps(const RunnerOptions& options) {
-  if (options.device != "cpu") {
-    return absl::UnimplementedError(
-        absl::StrCat("device '", options.device, "' is not supported by this build; 'cpu' is"));
-  }
-  if (options.ops == "reference") return MakeReferenceOps();
-  if (options.ops != "fused") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("ops '", options.ops, "': 'fused' or 'reference' is right"));
-  }
-  cpu::KvType kv_type;
-  if (options.kv_cache_type == "f16") {
-    kv_type = cpu::KvType::kF16;
-  } else if (options.kv_cache_type == "bf16") {
-    kv_type = cpu::KvType::kBF16;
-  } else if (options.kv_cache_type == "f32") {
-    kv_type = cpu::KvType::kF32;
-  } else {
-    return absl::InvalidArgumentError(absl::StrCat("key-value cache type '", options.kv_cache_type,
-                                                   "': 'f16', 'bf16' or 'f32' is right"));
-  }
-  CpuOptions cpu;
-  cpu.threads = options.threads;
-  cpu.kv_type = kv_type;
-  return MakeCpuOps(cpu);
-}
-
 absl::Status CheckOptions(const RunnerOptions& options) {
   if (options.max_sequences < 1 || options.max_sequences > 4096) {
     return absl::InvalidArgumentError(
@@ -119,7 +92,37 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
 
 }  // namespace
 
-absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptions& options) {
+absl::StatusOr<std::unique_ptr<Ops>> MakeOps(const RunnerOptions& options) {
+  if (options.device != "cpu") {
+    return absl::UnimplementedError(
+        absl::StrCat("device '", options.device, "' is not supported by this build; 'cpu' is"));
+  }
+  if (options.ops == "reference") return MakeReferenceOps();
+  if (options.ops != "fused") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ops '", options.ops, "': 'fused' or 'reference' is right"));
+  }
+  cpu::KvType kv_type;
+  if (options.kv_cache_type == "f16") {
+    kv_type = cpu::KvType::kF16;
+  } else if (options.kv_cache_type == "bf16") {
+    kv_type = cpu::KvType::kBF16;
+  } else if (options.kv_cache_type == "f32") {
+    kv_type = cpu::KvType::kF32;
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat("key-value cache type '", options.kv_cache_type,
+                                                   "': 'f16', 'bf16' or 'f32' is right"));
+  }
+  // Our own pool does the work; libtorch's would only take its cores away.
+  at::set_num_threads(1);
+  CpuOptions cpu;
+  cpu.threads = options.threads;
+  cpu.kv_type = kv_type;
+  return MakeCpuOps(cpu);
+}
+
+absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptions& options,
+                                      std::unique_ptr<Ops> ops) {
   SKEP_RETURN_IF_ERROR(CheckOptions(options));
   SKEP_ASSIGN_OR_RETURN(ModelFiles files, OpenModel(path));
   SKEP_ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(files.config));
@@ -130,9 +133,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   loaded.max_batch_tokens = options.max_batch_tokens;
   loaded.info.architecture = std::string(architecture->name);
   SKEP_RETURN_IF_ERROR(ReadInfo(path, files, options, loaded.info));
-  // Our own pool does the work; libtorch's would only take its cores away.
-  if (options.ops == "fused") at::set_num_threads(1);
-  SKEP_ASSIGN_OR_RETURN(loaded.ops, MakeOps(options));
+  loaded.ops = std::move(ops);
   loaded.workspace = std::make_unique<Workspace>();
   loaded.state = std::make_unique<StateStore>();
 
@@ -169,7 +170,8 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> LoadModelRunner(const std::string& 
                                                              const RunnerOptions& options) {
   try {
     const c10::InferenceMode inference;
-    SKEP_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path, options));
+    SKEP_ASSIGN_OR_RETURN(std::unique_ptr<Ops> ops, MakeOps(options));
+    SKEP_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(path, options, std::move(ops)));
     return std::make_unique<LocalRunner>(std::move(loaded));
   } catch (const std::exception& error) {
     return absl::InternalError(absl::StrCat("loading '", path, "': ", error.what()));

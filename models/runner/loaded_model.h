@@ -29,8 +29,12 @@ struct LoadedModel {
   int32_t max_sequences = 0;
 };
 
-// What LoadModelRunner runs. May throw what libtorch throws.
-absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptions& options);
+// The operations that `options` name.
+absl::StatusOr<std::unique_ptr<Ops>> MakeOps(const RunnerOptions& options);
+
+// What LoadModelRunner runs, on these operations. May throw what libtorch throws.
+absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptions& options,
+                                      std::unique_ptr<Ops> ops);
 
 }  // namespace skep::models
 

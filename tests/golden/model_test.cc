@@ -157,7 +157,10 @@ void RunCases(const std::string& ops, const json& model, const json& checkpoint,
   Case c{checkpoint["path"], checkpoint["type"], model["schedule"]};
   SCOPED_TRACE(c.path);
   const auto run = [&](int64_t context_length) {
-    auto loaded = LoadModel(Folder() + c.path, Options(ops, context_length));
+    const RunnerOptions options = Options(ops, context_length);
+    auto operations = MakeOps(options);
+    ASSERT_TRUE(operations.ok()) << operations.status();
+    auto loaded = LoadModel(Folder() + c.path, options, *std::move(operations));
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     c.loaded = &*loaded;
     check(c);

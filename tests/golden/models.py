@@ -367,13 +367,21 @@ class Writer:
                 "checkpoints": self.checkpoints}
 
 
+def round_constants(model):
+    """Gemma multiplies embeddings by a constant that it keeps in the weights' type."""
+    for module in model.modules():
+        if hasattr(module, "embed_scale"):
+            module.embed_scale = module.embed_scale.to(torch.bfloat16).float()
+    return model
+
+
 def write_safetensors(spec, model, out, writer):
     for kind in spec.hf:
         if kind == "bfloat16":
             rounded = {k: v.to(torch.bfloat16) for k, v in model.state_dict().items()}
             save_hf(spec, with_weights(spec, rounded).to(torch.bfloat16), kind,
                     out / spec.name / kind)
-            writer.reference("bfloat16", with_weights(spec, rounded))
+            writer.reference("bfloat16", round_constants(with_weights(spec, rounded)))
             writer.checkpoint(kind, "safetensors", "BF16", "bfloat16")
         else:
             save_hf(spec, model, kind, out / spec.name / kind)
