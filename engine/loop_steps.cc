@@ -163,6 +163,10 @@ void Loop::OnPromptLogprob(Tracked& tracked, const SchedulerEvent& event) {
 }
 
 void Loop::OnSequenceFinished(Tracked& tracked, const SchedulerEvent& event) {
+  // The scheduler watches the deadlines; whatever else cuts a request short came from here.
+  if (event.reason == FinishReason::kDeadline && tracked.ended.ok()) {
+    tracked.ended = MakeError(Reason::kDeadlineExceeded, "the request's deadline passed");
+  }
   if (event.reason == FinishReason::kError && tracked.failure.ok()) {
     const auto row = std::find_if(failed_.begin(), failed_.end(), [&](const auto& failed) {
       return failed.sequence >= tracked.first_sequence &&
@@ -195,11 +199,6 @@ void Loop::OnRequestDone(Map::iterator it, const SchedulerEvent& event) {
   OutputMessage& message = AddMessage(OutputMessage::Kind::kDone, tracked);
   message.reason = event.reason;
   message.ended = std::move(tracked.ended);
-  if (message.ended.ok()) {
-    message.ended = event.reason == FinishReason::kDeadline
-                        ? MakeError(Reason::kDeadlineExceeded, "the request's deadline passed")
-                        : MakeError(Reason::kInternal, "the request ended without a reason");
-  }
   message.failure = std::move(tracked.failure);
   message.times = tracked.times;
   SetAlarm(tracked, absl::InfiniteFuture());

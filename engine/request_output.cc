@@ -128,7 +128,8 @@ RequestDone RequestOutput::Done(OutputMessage& message) {
   done.usage.cached_tokens = started_ ? prompt_.cached_tokens : 0;
   // Sequences that all ended well before the cancellation took effect are an answer.
   if (cut_short) {
-    done.status = std::move(message.ended);
+    done.status = message.ended.ok() ? MakeError(Reason::kInternal, "the request was cut short")
+                                     : std::move(message.ended);
   } else if (all_failed) {
     done.status = std::move(message.failure);
   }
