@@ -67,6 +67,9 @@ std::string Decoder::Decode(const Vocabulary& vocabulary, TokenId id, bool first
     return byte ? std::string(1, static_cast<char>(*byte)) : std::string(text);
   }
   std::string bytes(text);
+  if (const auto found = normalized_texts.find(id); found != normalized_texts.end()) {
+    bytes = found->second;
+  }
   if ((flags & kLiteral) == 0) {
     PieceDecoder decoder(std::move(bytes), first);
     for (const DecoderStep& step : steps) std::visit(decoder, step);

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "engine/tokenizer/vocabulary.h"
 
 namespace skep::engine::tokenizer {
@@ -35,6 +36,8 @@ using DecoderStep = std::variant<ByteLevelDecoder, ByteFallbackDecoder, ReplaceD
                                  StripDecoder, MetaspaceDecoder>;
 
 struct Decoder {
+  // Added tokens that are searched for in normalized text decode from their normalized content.
+  absl::flat_hash_map<TokenId, std::string> normalized_texts;
   std::vector<DecoderStep> steps;
   int leading_spaces_to_drop = 0;  // of the text
   std::string separator;           // between pieces (a tokenizer.json without a decoder: a space)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace skep::engine::tokenizer {
 namespace {
@@ -49,6 +50,7 @@ absl::Status Pipeline::AddToken(const AddedToken& token) {
   std::string content = token.content;
   if (absl::Status status = normalizer.Apply(content); !status.ok()) return status;
   added_in_normalized_text.Add(token, content);
+  decoder.normalized_texts.insert_or_assign(token.id, std::move(content));
   return absl::OkStatus();
 }
 
