@@ -15,9 +15,11 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
+#include "engine/error.h"
 #include "engine/inbox.h"
 #include "engine/live_request.h"
 #include "engine/loop_health.h"
@@ -80,7 +82,8 @@ class Loop final {
   // Ends a request at the next plan, or now if the scheduler does not know it.
   void End(Map::iterator it, FinishReason reason, absl::Status status);
   void EndUnsubmitted(Map::iterator it, FinishReason reason, absl::Status status, bool rejected);
-  void EndEverything(const absl::Status& status);
+  // Every request gets a status of its own: none is shared between threads.
+  void EndEverything(Reason reason, absl::string_view message);
 
   // --- loop_commands.cc: what becomes due.
   void RingAlarms();
@@ -111,7 +114,7 @@ class Loop final {
   Map requests_;
   int64_t tokenizing_ = 0;  // of these, not submitted yet
   absl::btree_set<std::pair<absl::Time, RequestId>> alarms_;
-  absl::Status ended_all_;  // set: nobody may start any more
+  bool ended_all_ = false;  // nobody may start any more
   absl::Time now_;
   uint64_t steps_ = 0;
   int failures_in_a_row_ = 0;

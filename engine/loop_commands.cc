@@ -20,7 +20,9 @@
 namespace skep::engine {
 namespace {
 
-absl::Status DrainingError() { return MakeError(Reason::kDraining, "the server is shutting down"); }
+constexpr char kDraining[] = "the server is shutting down";
+
+absl::Status DrainingError() { return MakeError(Reason::kDraining, kDraining); }
 
 absl::Status DeadlineError() {
   return MakeError(Reason::kDeadlineExceeded, "the request's deadline passed");
@@ -54,7 +56,7 @@ void Loop::Apply(RequestArrived& command) {
   const RequestId id = command.request->id;
   const auto it = requests_.emplace(id, Tracked{.live = std::move(command.request)}).first;
   ++tokenizing_;
-  if (!ended_all_.ok()) return EndUnsubmitted(it, FinishReason::kCancelled, ended_all_, false);
+  if (ended_all_) return EndUnsubmitted(it, FinishReason::kCancelled, DrainingError(), false);
   SetAlarm(it->second, it->second.live->deadline);
 }
 
@@ -114,7 +116,10 @@ void Loop::Apply(ResumeRequest& command) {
   SetAlarm(tracked, absl::InfiniteFuture());
 }
 
-void Loop::Apply(EndAll&) { EndEverything(ended_all_ = DrainingError()); }
+void Loop::Apply(EndAll&) {
+  ended_all_ = true;
+  EndEverything(Reason::kDraining, kDraining);
+}
 
 void Loop::End(Map::iterator it, FinishReason reason, absl::Status status) {
   Tracked& tracked = it->second;
@@ -140,11 +145,13 @@ void Loop::EndUnsubmitted(Map::iterator it, FinishReason reason, absl::Status st
   requests_.erase(it);
 }
 
-void Loop::EndEverything(const absl::Status& status) {
+void Loop::EndEverything(Reason reason, absl::string_view message) {
   std::vector<RequestId> ids;
   ids.reserve(requests_.size());
   for (const auto& [id, tracked] : requests_) ids.push_back(id);
-  for (const RequestId id : ids) End(requests_.find(id), FinishReason::kCancelled, status);
+  for (const RequestId id : ids) {
+    End(requests_.find(id), FinishReason::kCancelled, MakeError(reason, message));
+  }
 }
 
 void Loop::RingAlarms() {

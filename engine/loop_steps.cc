@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -81,7 +82,7 @@ void Loop::RunPlan() {
   if (status.ok()) return;
   parts_.scheduler.Abort(events_);
   failed_.clear();
-  EndEverything(MakeError(Reason::kInternal, status.message()));
+  EndEverything(Reason::kInternal, status.message());
 }
 
 void Loop::JudgeFailures(bool whole_step_failed) {
@@ -91,11 +92,10 @@ void Loop::JudgeFailures(bool whole_step_failed) {
   }
   failures_in_a_row_ += failed_.size() > 1 ? 2 : 1;
   if (failures_in_a_row_ < kMaxFailures) return;
-  const absl::Status why =
-      MakeError(Reason::kInternal,
-                absl::StrCat("the model runner fails: ", failed_.front().status.message()));
-  parts_.health.Broke(why);
-  EndEverything(why);
+  const std::string why =
+      absl::StrCat("the model runner fails: ", failed_.front().status.message());
+  parts_.health.Broke(absl::InternalError(why));
+  EndEverything(Reason::kInternal, why);
 }
 
 void Loop::HandleEvents() {
