@@ -40,6 +40,10 @@ endfunction()
 function(skep_add_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;GOLDEN;ARGS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  # Tests may share fixtures: "tests/unit/engine/engine_fixture.h".
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include/all_tests)
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/tests ${CMAKE_BINARY_DIR}/include/all_tests/tests SYMBOLIC)
+  target_include_directories(${name} PRIVATE ${CMAKE_BINARY_DIR}/include/all_tests)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   set_tests_properties(${name} PROPERTIES
