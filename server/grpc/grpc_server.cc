@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/grpc/inference_service.h"
 
 namespace skep::server {
@@ -30,6 +31,8 @@ void InitLibrary() {
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // Links the description of the library's health service, for reflection to find it.
+    grpc::health::v1::HealthCheckRequest::descriptor();
   });
 }
 

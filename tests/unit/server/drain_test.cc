@@ -1,56 +1,35 @@
 // Health and shutting down.
-#include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/unit/server/server_fixture.h"
 
 namespace skep::server {
 namespace {
 
-using ::testing::HasSubstr;
+using grpc::health::v1::HealthCheckResponse;
 
 class DrainTest : public ServerTest {
  protected:
-  // grpc.health.v1.Health/Check, whose messages are one string and one enum: 1 is SERVING, 2 is
-  // NOT_SERVING, 0 an error.
-  int Health(const std::string& service) {
-    std::string request;
-    if (!service.empty()) {
-      request = absl::StrCat("\x0a", std::string(1, static_cast<char>(service.size())), service);
-    }
-    grpc::Slice slice(request);
-    const grpc::ByteBuffer message(&slice, 1);
-    grpc::ByteBuffer answer;
+  HealthCheckResponse::ServingStatus Health(const std::string& service) {
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    HealthCheckResponse response;
     grpc::ClientContext context;
-    grpc::GenericStub stub(Connect());
-    grpc::CompletionQueue queue;
-    const auto call =
-        stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", message, &queue);
-    call->StartCall();
-    grpc::Status status;
-    call->Finish(&answer, &status, nullptr);
-    void* tag = nullptr;
-    bool ok = false;
-    queue.Next(&tag, &ok);
-    std::vector<grpc::Slice> slices;
-    if (!status.ok() || !answer.Dump(&slices).ok()) return 0;
-    std::string bytes;
-    for (const grpc::Slice& part : slices) {
-      bytes.append(reinterpret_cast<const char*>(part.begin()), part.size());
-    }
-    return bytes.size() == 2 ? bytes[1] : 0;
+    const grpc::Status status =
+        grpc::health::v1::Health::NewStub(Connect())->Check(&context, request, &response);
+    return status.ok() ? response.status() : HealthCheckResponse::UNKNOWN;
   }
 };
 
 TEST_F(DrainTest, HealthIsServingAfterTheSelfTest) {
-  EXPECT_EQ(Health(""), 1);
-  EXPECT_EQ(Health("skep.v1.Inference"), 1);
-  EXPECT_EQ(Health("no.such.Service"), 0);
+  EXPECT_EQ(Health(""), HealthCheckResponse::SERVING);
+  EXPECT_EQ(Health("skep.v1.Inference"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(Health("no.such.Service"), HealthCheckResponse::UNKNOWN);
 }
 
 TEST_F(DrainTest, AcceptedStreamsFinishAndNewOnesAreRefused) {
@@ -61,8 +40,8 @@ TEST_F(DrainTest, AcceptedStreamsFinishAndNewOnesAreRefused) {
   ASSERT_TRUE(reader->Read(&message));  // accepted
 
   std::thread drain([&] { server_->Drain(absl::Now() + absl::Seconds(30)); });
-  EXPECT_TRUE(Eventually([&] { return Health("") == 2; }));
-  EXPECT_EQ(Health("skep.v1.Inference"), 2);
+  EXPECT_TRUE(Eventually([&] { return Health("") == HealthCheckResponse::NOT_SERVING; }));
+  EXPECT_EQ(Health("skep.v1.Inference"), HealthCheckResponse::NOT_SERVING);
 
   grpc::ClientContext late;
   v1::GenerateResponse response;
@@ -99,7 +78,7 @@ TEST_F(DrainTest, StopNowShortensTheLimit) {
   v1::GenerateResponse message;
   ASSERT_TRUE(reader->Read(&message));
   std::thread drain([&] { server_->Drain(absl::Now() + absl::Hours(1)); });
-  ASSERT_TRUE(Eventually([&] { return Health("") == 2; }));
+  ASSERT_TRUE(Eventually([&] { return Health("") == HealthCheckResponse::NOT_SERVING; }));
   server_->StopNow();
   drain.join();  // hangs if it did not
   while (reader->Read(&message)) {
