@@ -89,14 +89,16 @@ struct Int8Source {
 inline void MultiplyInt8(const Int8Source& source, bool decoded, int64_t blocks, int64_t rows,
                          const ActivationBlock* x, float (&y)[2][kTileRows][kLanes]) {
   const int size = TileSizeIndex(rows);
-  if (source.format[0] == source.format[1] && rows <= kPairRows) {
-    const Int8Format& f = *source.format[0];
-    (decoded ? f.decoded_pair : f.pair)[size](source.view, blocks, x, y[0][0]);
-    return;
-  }
-  for (int p = 0; p < 2; ++p) {
-    const Int8Format& f = *source.format[p];
-    (decoded ? f.decoded_single : f.single)[size](source.view + p, blocks, x, y[p][0]);
+  const Int8Format& first = *source.format[0];
+  const Int8Format& second = *source.format[1];
+  if (!decoded) {
+    first.packed[size](source.view, blocks, x, y[0][0]);
+    second.packed[size](source.view + 1, blocks, x, y[1][0]);
+  } else if (first.decoded_pair[size] == second.decoded_pair[size]) {
+    first.decoded_pair[size](source.view, blocks, x, y[0][0]);
+  } else {
+    first.decoded_single[size](source.view, blocks, x, y[0][0]);
+    second.decoded_single[size](source.view + 1, blocks, x, y[1][0]);
   }
 }
 

@@ -87,6 +87,7 @@ void Int8Tile(const PanelView* panel_list, int64_t blocks, const ActivationBlock
     for (int m = 0; m < M; ++m) totals[p][m] = Zero();
   }
   for (int64_t b = 0; b < blocks; ++b, x += kTileRows) {
+    if constexpr (Reader::kFromMemory) PrefetchBlock<Reader>(panels[0], b);
     Ints sums[P][M];
     Vec scale[P];
     Vec second[P];
@@ -153,8 +154,9 @@ SKEP_INLINE int TileSizeIndex(int64_t rows) {
 }
 
 struct Int8Format {
-  Int8TileFunction single[kNumTileSizes];
-  Int8TileFunction pair[kNumPairSizes];
+  // Unpacking in registers, one panel after the other: a forward stream of memory.
+  Int8TileFunction packed[kNumTileSizes];
+  // From panels that were unpacked before. Formats that decode to the same thing share these.
   Int8TileFunction decoded_single[kNumPairSizes];
   Int8TileFunction decoded_pair[kNumPairSizes];
   void (*decode)(const PanelView& panel, int64_t blocks, uint8_t* out);
@@ -175,8 +177,6 @@ constexpr Int8Format MakeInt8Format() {
   return {{ChooseInt8Tile<R, 1, 1>(), ChooseInt8Tile<R, 1, 2>(), ChooseInt8Tile<R, 1, 4>(),
            ChooseInt8Tile<R, 1, 6>(), ChooseInt8Tile<R, 1, 8>(), ChooseInt8Tile<R, 1, 10>(),
            ChooseInt8Tile<R, 1, 12>()},
-          {ChooseInt8Tile<R, 2, 1>(), ChooseInt8Tile<R, 2, 2>(), ChooseInt8Tile<R, 2, 4>(),
-           ChooseInt8Tile<R, 2, 6>()},
           {ChooseInt8Tile<D, 1, 1>(), ChooseInt8Tile<D, 1, 2>(), ChooseInt8Tile<D, 1, 4>(),
            ChooseInt8Tile<D, 1, 6>()},
           {ChooseInt8Tile<D, 2, 1>(), ChooseInt8Tile<D, 2, 2>(), ChooseInt8Tile<D, 2, 4>(),

@@ -11,6 +11,17 @@
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
+// Packed weights come from memory as one forward stream, fetched this far ahead: past a panel's
+// quants into its scales and the next panel.
+inline constexpr int64_t kPrefetchBytes = 6144;
+
+template <class Reader>
+SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
+  const uint8_t* ahead = panel.quants + block * Reader::kStride + kPrefetchBytes;
+#pragma GCC unroll 8
+  for (int64_t i = 0; i < Reader::kStride; i += 64) Prefetch(ahead + i);
+}
+
 struct Pair {
   Ints low;
   Ints high;
@@ -44,6 +55,8 @@ SKEP_INLINE Ints TwoBits(const uint8_t* p) {
 
 template <int kBits, int kQuantBytes>
 struct CodeReader {
+  static constexpr int64_t kStride = kQuantBytes;  // from block to block
+  static constexpr bool kFromMemory = true;
   template <int v>
   static SKEP_INLINE Pair Codes(const PanelView& panel, int64_t block) {
     const uint8_t* q = panel.quants + block * kQuantBytes;
@@ -117,6 +130,7 @@ inline constexpr int64_t kDecodedBlockBytes = 512 + 64 + 64;
 
 template <Start kStartAt, bool kMin, bool kTwoScales>
 struct DecodedReader : Traits<kStartAt, kMin, kTwoScales> {
+  static constexpr bool kFromMemory = false;  // just written
   template <int v>
   static SKEP_INLINE Pair Codes(const PanelView& panel, int64_t block) {
     const uint8_t* q = panel.quants + block * kDecodedBlockBytes;
@@ -137,6 +151,7 @@ using DecodedFor = DecodedReader<Reader::kStart, Reader::kHasMin, Reader::kHalve
 template <class Reader>
 inline void DecodePanel(const PanelView& panel, int64_t blocks, uint8_t* out) {
   for (int64_t b = 0; b < blocks; ++b, out += kDecodedBlockBytes) {
+    PrefetchBlock<Reader>(panel, b);
     const auto put = [&](int v, Pair pair) SKEP_LAMBDA_INLINE {
       StoreBytes(out + v * 64, pair.low);
       StoreBytes(out + 256 + v * 64, pair.high);

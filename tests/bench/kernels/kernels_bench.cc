@@ -6,8 +6,9 @@
 // GOP/s counts a multiply and an add as two; "peak" is the share of the probe taken right before.
 // GB/s is the weights' bytes as packed over the time. `copies` multiplies by that many matrices in
 // turn, so that small ones come from memory as they do in a model.
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,12 +27,18 @@ int64_t PeakProbe(int64_t rounds, int32_t* sink);
 namespace skep::cpu {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using models::TensorType;
 
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+// One thread is timed by its processor time, which other programs disturb less.
+bool use_processor_time = false;
+
+double Now() {
+  timespec now;
+  clock_gettime(use_processor_time ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
+
+double SecondsSince(double start) { return Now() - start; }
 
 std::string Option(int argc, char** argv, const std::string& name, const std::string& fallback) {
   const std::string prefix = "--" + name + "=";
@@ -58,12 +65,12 @@ double MeasurePeak(ThreadPool& pool) {
 #if defined(SKEP_PEAK_PROBE)
   if (DetectCpuLevel() != CpuLevel::kAvx512) return 0;
   double best = 0;
-  for (int repeat = 0; repeat < 5; ++repeat) {
+  for (int repeat = 0; repeat < 60; ++repeat) {
     std::vector<int64_t> done(pool.threads() * 16);
-    const Clock::time_point start = Clock::now();
+    const double start = Now();
     pool.ParallelFor(pool.threads(), 1, [&](int64_t begin, int64_t, int) {
       int32_t sink = 1;
-      done[begin * 16] = PeakProbe(/*rounds=*/200000, &sink);
+      done[begin * 16] = PeakProbe(/*rounds=*/10000, &sink);
     });
     int64_t total = 0;
     for (int64_t d : done) total += d;
@@ -118,9 +125,9 @@ struct Bench {
       job.out_stride = outputs;
       const double peak = MeasurePeak(pool);
       double best = 1e9;
-      const Clock::time_point start = Clock::now();
+      const double start = Now();
       for (int i = 0; i < 2 * copies || SecondsSince(start) < seconds; i += copies) {
-        const Clock::time_point pass = Clock::now();
+        const double pass = Now();
         for (const PackedMatrix& matrix : matrices) {
           job.matrix = &matrix;
           const int64_t units = UnitsOf(matrix);
@@ -149,6 +156,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   ThreadPool pool(std::atoi(Option(argc, argv, "threads", "2").c_str()));
+  use_processor_time = pool.threads() == 1;
   std::vector<int64_t> rows;
   for (const std::string& r : Split(Option(argc, argv, "rows", "1,2,4,8,12,16,32,64,192,512"))) {
     rows.push_back(std::atoll(r.c_str()));
@@ -163,7 +171,9 @@ int Main(int argc, char** argv) {
   for (const std::string& name :
        Split(Option(argc, argv, "types", "Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,Q4_K,Q5_K,Q6_K,F32,F16,BF16"))) {
     for (const models::TypeTraits& traits : models::AllTypes()) {
-      if (traits.name == name) bench.Run(traits.type, rows);
+      if (traits.name == name && bench.columns % traits.block_elements == 0) {
+        bench.Run(traits.type, rows);
+      }
     }
   }
   pool.EndStep();

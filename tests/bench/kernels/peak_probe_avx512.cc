@@ -7,6 +7,7 @@
 int64_t PeakProbe(int64_t rounds, int32_t* sink) {
   constexpr int kChains = 24;
   __m512i sums[kChains];
+#pragma GCC unroll 24
   for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_epi32(i);
   const __m512i a = _mm512_set1_epi8(static_cast<char>(*sink & 3));
   const __m512i b = _mm512_set1_epi8(static_cast<char>(*sink & 1));
@@ -18,6 +19,7 @@ int64_t PeakProbe(int64_t rounds, int32_t* sink) {
     }
   }
   __m512i total = sums[0];
+#pragma GCC unroll 24
   for (int i = 1; i < kChains; ++i) total = _mm512_add_epi32(total, sums[i]);
   *sink += _mm512_reduce_add_epi32(total);
   return rounds * kChains * 64;
