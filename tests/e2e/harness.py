@@ -49,9 +49,10 @@ class Server:
     def target(self):
         return f"127.0.0.1:{self.ports[0]}"
 
-    def connect(self):
+    def connect(self, *options):
         """A connection of its own."""
-        return grpc.insecure_channel(self.target, options=[("grpc.use_local_subchannel_pool", 1)])
+        return grpc.insecure_channel(
+            self.target, options=[("grpc.use_local_subchannel_pool", 1), *options])
 
     def http(self, path):
         """(status, body) of the metrics listener."""

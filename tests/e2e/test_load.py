@@ -5,7 +5,7 @@ import threading
 from concurrent import futures
 
 import grpc
-from harness import Collected, Details, Server, eventually, request
+from harness import Collected, Details, Server, eventually, request, rpc
 
 STREAMS = 64
 
@@ -90,7 +90,6 @@ def test_deadline_stops_and_frees(server):
 
 def test_broken_connections_free_everything(server):
     channel = server.connect()
-    from harness import rpc
     calls = [rpc.InferenceStub(channel).GenerateStream(
         request(f"{i}", max_tokens=1500, stopping={"ignore_eos": True})) for i in range(8)]
     for call in calls:
@@ -102,12 +101,11 @@ def test_broken_connections_free_everything(server):
 def test_a_client_that_never_reads_slows_nobody(binary, model):
     with Server(binary, model, "--max-unread-tokens", "16", "--stalled-reader-limit", "3",
                 "--max-sequences", "8") as server:
-        # Large messages: they fill the connection's window soon.
-        stalled = server.connect()
-        from harness import rpc
+        # A window that does not grow, and large messages: it is full after a few steps.
+        stalled = server.connect(("grpc.http2.bdp_probe", 0))
         call = rpc.InferenceStub(stalled).GenerateStream(
-            request("Once", max_tokens=1900, stopping={"ignore_eos": True},
-                    response={"logprobs": 20}))
+            request("Once", max_tokens=1000, stopping={"ignore_eos": True},
+                    sampling={"num_sequences": 4}, response={"logprobs": 20}))
         for i in range(4):
             answer = server.stub.Generate(
                 request(f"Number {i}", max_tokens=24, stopping={"ignore_eos": True}), timeout=60)
