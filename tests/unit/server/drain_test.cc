@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "tests/unit/server/server_fixture.h"
+#include "server_fixture.h"
 
 namespace skep::server {
 namespace {

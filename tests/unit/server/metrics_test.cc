@@ -36,12 +36,12 @@ TEST(MetricsTest, EverySeriesExistsAtTheStart) {
            "skep_preemptions_total{model_name=\"m\"} 0",
            "skep_spec_decode_draft_tokens_total{model_name=\"m\"} 0",
            "skep_spec_decode_accepted_tokens_total{model_name=\"m\"} 0",
-           "skep_requests_total{finish_reason=\"stop\",model_name=\"m\"} 0",
-           "skep_requests_total{finish_reason=\"deadline\",model_name=\"m\"} 0",
+           "skep_requests_total{model_name=\"m\",finish_reason=\"stop\"} 0",
+           "skep_requests_total{model_name=\"m\",finish_reason=\"deadline\"} 0",
            "skep_rejections_total{model_name=\"m\",reason=\"QUEUE_FULL\"} 0",
            "skep_rejections_total{model_name=\"m\",reason=\"DRAINING\"} 0",
-           "skep_grpc_requests_total{code=\"UNAVAILABLE\",method=\"GenerateStream\","
-           "model_name=\"m\",service=\"skep.v1.Inference\"} 0",
+           "skep_grpc_requests_total{model_name=\"m\",code=\"UNAVAILABLE\",method="
+           "\"GenerateStream\",service=\"skep.v1.Inference\"} 0",
            "skep_time_to_first_token_seconds_bucket{model_name=\"m\",le=\"2\"} 0",
            "skep_inter_token_latency_seconds_bucket{model_name=\"m\",le=\"0.001\"} 0",
            "skep_time_per_output_token_seconds_count{model_name=\"m\"} 0",
@@ -56,7 +56,7 @@ TEST(MetricsTest, EverySeriesExistsAtTheStart) {
            "vllm:num_requests_running{model_name=\"m\",engine=\"0\"} 0",
            "vllm:kv_cache_usage_perc{model_name=\"m\",engine=\"0\"} 0",
            "vllm:generation_tokens_total{model_name=\"m\",engine=\"0\"} 0",
-           "vllm:request_success_total{finished_reason=\"stop\",model_name=\"m\",engine=\"0\"} 0",
+           "vllm:request_success_total{model_name=\"m\",finished_reason=\"stop\",engine=\"0\"} 0",
            "vllm:time_to_first_token_seconds_bucket{model_name=\"m\",engine=\"0\",le=\"2\"} 0",
        }) {
     EXPECT_THAT(text, HasSubstr(series));
@@ -81,8 +81,10 @@ TEST(MetricsTest, ObservationsAreCounted) {
                       .decode = absl::Milliseconds(20)});
   metrics.OnFinished({.reason = FinishReason::kDeadline});
   const std::string text = metrics.Serialize();
-  EXPECT_THAT(text, HasSubstr("{code=\"OK\",method=\"Generate\",model_name=\"m\",service="
-                              "\"skep.v1.Inference\"} 1"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "{model_name=\"m\",code=\"OK\",method=\"Generate\",service=\"skep.v1.Inference\"} 1"));
   EXPECT_THAT(text, HasSubstr("skep_rejections_total{model_name=\"m\",reason=\"QUEUE_FULL\"} 1"));
   EXPECT_THAT(text, HasSubstr("skep_rejections_total{model_name=\"m\",reason=\"INTERNAL\"} 1"));
   EXPECT_THAT(
@@ -92,10 +94,12 @@ TEST(MetricsTest, ObservationsAreCounted) {
   EXPECT_THAT(
       text, HasSubstr("skep_time_per_output_token_seconds_bucket{model_name=\"m\",le=\"0.01\"} 1"));
   EXPECT_THAT(text,
-              HasSubstr("skep_requests_total{finish_reason=\"cancelled\",model_name=\"m\"} 1"));
+              HasSubstr("skep_requests_total{model_name=\"m\",finish_reason=\"cancelled\"} 1"));
   // vLLM has one word for both.
-  EXPECT_THAT(text, HasSubstr("vllm:request_success_total{finished_reason=\"abort\",model_name="
-                              "\"m\",engine=\"0\"} 2"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "vllm:request_success_total{model_name=\"m\",finished_reason=\"abort\",engine=\"0\"} 2"));
 }
 
 }  // namespace

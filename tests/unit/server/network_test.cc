@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/unit/server/server_fixture.h"
+#include "server_fixture.h"
 
 namespace skep::server {
 namespace {
