@@ -7,8 +7,9 @@ Written: rope.json, a list of {"name", "type", <RopeParameters fields>, "head_di
 import json
 
 import torch
-from transformers import LlamaConfig
+from transformers import LlamaConfig, PhiConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+from transformers.models.phi.modeling_phi import PhiRotaryEmbedding
 
 import golden
 
@@ -38,11 +39,15 @@ MAX_POSITIONS = 4096
 
 def table(kind, values, lengths):
     """Rows for positions that are each the last of a sequence of `lengths` tokens."""
-    config = LlamaConfig(hidden_size=4 * HEAD_DIM, num_attention_heads=4, head_dim=HEAD_DIM,
-                         max_position_embeddings=MAX_POSITIONS, rope_parameters=dict(values))
+    # Llama itself always turns the whole head.
+    config_class, rotary_class = ((PhiConfig, PhiRotaryEmbedding)
+                                  if "partial_rotary_factor" in values
+                                  else (LlamaConfig, LlamaRotaryEmbedding))
+    config = config_class(hidden_size=4 * HEAD_DIM, num_attention_heads=4, head_dim=HEAD_DIM,
+                          max_position_embeddings=MAX_POSITIONS, rope_parameters=dict(values))
     rows = []
     for length in lengths:
-        rotary = LlamaRotaryEmbedding(config)  # fresh: some types remember the longest so far
+        rotary = rotary_class(config)  # fresh: some types remember the longest so far
         # dynamic and longrope look at the largest position
         cos, sin = rotary(torch.zeros(1), torch.tensor([[length - 1]]))
         half = cos.shape[-1] // 2
