@@ -139,7 +139,9 @@ RunnerOptions Options(const std::string& ops, int64_t context_length) {
 }
 
 struct Case {
+  std::string family;  // models.py
   std::string path;
+  std::string format;
   std::string type;      // of the matrices
   std::string schedule;  // models.py
   std::vector<std::vector<TokenId>> tokens;
@@ -154,7 +156,8 @@ void RunCases(const std::string& ops, const json& model, const json& checkpoint,
               const Check& check) {
   const json& reference = model["references"][std::string(checkpoint["reference"])];
   const std::vector<float> expected = ReadFloats(Folder() + std::string(reference["logits"]));
-  Case c{checkpoint["path"], checkpoint["type"], model["schedule"]};
+  Case c{model["family"], checkpoint["path"], checkpoint["format"], checkpoint["type"],
+         model["schedule"]};
   SCOPED_TRACE(c.path);
   const auto run = [&](int64_t context_length) {
     const RunnerOptions options = Options(ops, context_length);
@@ -204,6 +207,13 @@ std::vector<size_t> Lengths(const std::vector<std::vector<TokenId>>& tokens) {
 // float32 against float32 with other summation orders.
 constexpr double kReferenceTolerance = 1e-4;
 
+// Tells tools/model_support.py, which reads it from the test's JSON output, what was compared.
+void Record(const Case& c, bool passed) {
+  const std::string key = "checkpoint " + c.path;
+  testing::Test::RecordProperty(
+      key, c.family + "|" + c.format + "|" + c.type + "|" + (passed ? "passed" : "failed"));
+}
+
 std::vector<Schedule> SchedulesOf(const Case& c) {
   const auto lengths = Lengths(c.tokens);
   if (c.schedule == "whole") return {WholePrompts(lengths)};
@@ -236,14 +246,34 @@ bool RoundsActivations(const std::string& type) {
 constexpr double kFloatTolerance = 1e-5;
 constexpr double kRoundedTolerance = 0.04;
 
+TEST(Registry, NamesEveryArchitectureThatIsCompared) {
+  const std::vector<std::string> lines = SupportedArchitectures();
+  for (size_t i = 0; i < lines.size(); ++i) {
+    RecordProperty("architecture " + std::to_string(i), lines[i]);
+  }
+  std::ifstream file(Folder() + "index.json");
+  std::set<std::string> compared;
+  const json index = json::parse(file);
+  for (const json& model : index["models"]) compared.insert(model["family"].get<std::string>());
+  for (const std::string& line : lines) {
+    // Families in the index are Hugging Face's model types, which the line lists.
+    EXPECT_TRUE(std::any_of(compared.begin(), compared.end(), [&](const std::string& family) {
+      return line.find(" " + family) != std::string::npos;
+    })) << line;
+  }
+}
+
 TEST(FusedOps, GiveTransformersLogitsWithinTheErrorOfTheirType) {
   ForEachCheckpoint("fused", [](const Case& c) {
     const bool rounds = RoundsActivations(c.type);
+    bool passed = true;
     for (const Schedule& schedule : SchedulesOf(c)) {
       const Difference d = Compare(RunSchedule(*c.loaded, c.tokens, schedule), c.expected);
-      EXPECT_LT(d.root_mean_square, rounds ? kRoundedTolerance : kFloatTolerance)
-          << schedule.size() << " steps";
+      const double tolerance = rounds ? kRoundedTolerance : kFloatTolerance;
+      EXPECT_LT(d.root_mean_square, tolerance) << schedule.size() << " steps";
+      passed = passed && d.root_mean_square < tolerance;
     }
+    Record(c, passed);
   });
 }
 

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Writes MODEL_SUPPORT.md from the registry and from what the golden tests compared.
+
+    tools/model_support.py MODEL_TEST --write    runs the test, writes the page
+    tools/model_support.py MODEL_TEST --check    runs the test, fails if the page is not what it says
+"""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SOURCE = pathlib.Path(__file__).resolve().parents[1]
+PAGE = SOURCE / "MODEL_SUPPORT.md"
+
+# What models.py calls a family, and the architecture that serves it.
+ALIASES = {"mistral": "llama", "gemma3_text": "gemma3"}
+
+INTRODUCTION = """\
+# Models
+
+Written by `tools/model_support.py` from the registry (`models/registry.cc`) and from the results of
+`tests/golden/model_test.cc`; a test fails when it is not current.
+
+## Architectures
+
+| architecture | Hugging Face names | GGUF name | devices |
+|---|---|---|---|
+"""
+
+DETAILS = """
+* **llama** covers Llama 1 to 3.3, Mistral with its sliding window, SmolLM and SmolLM2, Yi, CodeLlama,
+  DeepSeek-LLM and the Llama distillations of R1, with every RoPE scaling: linear, dynamic, llama3, yarn,
+  longrope. GGUF files do not store Mistral's window: there every layer sees everything.
+* **gemma3** covers the text models and the text part of the others. GGUF does not store
+  `query_pre_attn_scalar`; it is taken to be the head's width, but for the 27B model.
+* Dynamic RoPE scaling follows transformers' step-by-step decoding: a key is turned by the angle that
+  holds for a sequence which ends there, so that cached keys stay comparable. LongRoPE chooses between
+  its lists of factors by the context length that the server allows, once.
+* Not supported: mixtures of experts, and checkpoints quantised in a Hugging Face scheme
+  (`quantization_config`: FP8, AWQ, GPTQ, ...). Both are refused with a message that names them.
+
+## What is compared
+
+Tiny random models with every parameter redrawn, run by transformers 5.23.0 in float32 from the very
+values that the file holds: whole prompts, several chunkings, single steps, ragged batches. The fused
+kernels agree with it to 1e-5 (root mean square), or, for the types whose kernels round activations to
+8 bits, to 4 %; the reference operations to 1e-4 of the logits' range in every case. Tests also hold
+that the fused kernels' logits have the same bits however a sequence is cut into steps.
+
+| architecture | format | types of the matrices |
+|---|---|---|
+"""
+
+CLOSING = """
+Types that have kernels with integer dot products: Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K. F32, F16 and
+BF16 multiply in float32. The others stay quantised in memory and are decoded a panel at a time. Every
+block type of GGUF is decoded bit for bit as the gguf package does it (`dequantize_test`), Q1_0 and Q2_0
+too, for which there is no model in the table.
+
+The real model of the tests is SmolLM2-135M-Instruct in Q4_1: its greedy continuations and its perplexity
+are compared with llama.cpp's on the same file.
+"""
+
+
+def results(test):
+    with tempfile.TemporaryDirectory() as folder:
+        output = pathlib.Path(folder) / "results.json"
+        subprocess.run([test, f"--gtest_output=json:{output}",
+                        "--gtest_filter=Registry.*:FusedOps.GiveTransformers*"],
+                       check=True, stdout=subprocess.DEVNULL)
+        suites = json.loads(output.read_text())["testsuites"]
+    return {key: value for suite in suites for case in suite["testsuite"]
+            for key, value in case.items()}
+
+
+def page(properties):
+    lines, compared = [], collections.defaultdict(list)
+    for key in sorted(k for k in properties if k.startswith("architecture ")):
+        name, rest = properties[key].split(" (", 1)
+        names, gguf = rest.rstrip(")").split("; gguf: ")
+        lines.append(f"| {name} | {names} | {gguf} | CPU |")
+    for key, value in properties.items():
+        if key.startswith("checkpoint "):
+            family, file_format, kind, outcome = value.split("|")
+            if outcome != "passed":
+                sys.exit(f"{key} failed: the page would not be true")
+            row = compared[ALIASES.get(family, family), file_format]
+            if kind not in row:
+                row.append(kind)
+    formats = {"gguf": "GGUF", "safetensors": "SafeTensors"}
+    rows = [f"| {family} | {formats[file_format]} | {' '.join(kinds)} |"
+            for (family, file_format), kinds in sorted(compared.items())]
+    return INTRODUCTION + "\n".join(lines) + "\n" + DETAILS + "\n".join(rows) + "\n" + CLOSING
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("test", help="the model_test executable")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    os.environ.setdefault("SKEP_GOLDEN_DIR", str(
+        pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep")) / "golden"))
+    text = page(results(arguments.test))
+    if arguments.write:
+        PAGE.write_text(text)
+    if arguments.check and PAGE.read_text() != text:
+        sys.exit("MODEL_SUPPORT.md is not current: run tools/model_support.py MODEL_TEST --write")
+
+
+if __name__ == "__main__":
+    main()
