@@ -119,6 +119,9 @@ absl::StatusOr<std::vector<WeightRule>> GgufRules(const ConfigView& view) {
 
 absl::StatusOr<std::unique_ptr<Model>> Build(Builder& builder) {
   SKEP_ASSIGN_OR_RETURN(const Config c, Read(builder.config));
+  // Of the models that also see, only the text part is served.
+  builder.loader.IgnorePrefix("vision_tower.");
+  builder.loader.IgnorePrefix("multi_modal_projector.");
   const Weights root = builder.loader.root();
   const int64_t head_dim = c.shape.attention.head_dim;
   SKEP_ASSIGN_OR_RETURN(const Rope full, Rope::Create(c.full_rope, head_dim, c.shape.max_positions,

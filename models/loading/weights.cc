@@ -240,17 +240,20 @@ std::vector<float> WeightLoader::LoadVector(const std::string& canonical, int64_
   return values;
 }
 
+bool WeightLoader::Ignored(std::string_view name) const {
+  const auto ends = [&](std::string_view suffix) { return name.ends_with(suffix); };
+  std::string_view inner = name;
+  if (inner.starts_with("model.")) inner.remove_prefix(6);
+  const auto starts = [&](std::string_view prefix) { return inner.starts_with(prefix); };
+  return std::any_of(kNeverUsed.begin(), kNeverUsed.end(), ends) ||
+         std::any_of(ignored_suffixes_.begin(), ignored_suffixes_.end(), ends) ||
+         std::any_of(ignored_prefixes_.begin(), ignored_prefixes_.end(), starts);
+}
+
 absl::Status WeightLoader::Finish() const {
   std::vector<std::string> problems = problems_;
   for (const TensorInfo& tensor : source_.tensors()) {
-    if (used_.contains(&tensor)) continue;
-    const auto ends = [&](std::string_view suffix) {
-      return std::string_view(tensor.name).ends_with(suffix);
-    };
-    if (std::any_of(kNeverUsed.begin(), kNeverUsed.end(), ends) ||
-        std::any_of(ignored_suffixes_.begin(), ignored_suffixes_.end(), ends)) {
-      continue;
-    }
+    if (used_.contains(&tensor) || Ignored(tensor.name)) continue;
     problems.push_back(absl::StrCat("unused tensor '", tensor.name, "' ", ShapeOf(tensor)));
   }
   if (problems.empty()) return absl::OkStatus();

@@ -89,8 +89,10 @@ class WeightLoader final {
 
   Weights root() { return Weights(this, ""); }
 
-  // Names in the file that no layer asks for and that carry nothing a model needs.
+  // Names in the file that no layer asks for and that carry nothing this model needs. A prefix may
+  // have "model." before it in the file.
   void IgnoreSuffix(std::string_view suffix) { ignored_suffixes_.emplace_back(suffix); }
+  void IgnorePrefix(std::string_view prefix) { ignored_prefixes_.emplace_back(prefix); }
 
   // The one error of loading: what is missing, what has the wrong shape, what was not used.
   absl::Status Finish() const;
@@ -112,6 +114,7 @@ class WeightLoader final {
   void Use(const Found& found);
   void Fail(std::string problem) { problems_.push_back(std::move(problem)); }
   void Missing(const std::string& canonical);
+  bool Ignored(std::string_view name) const;
 
   std::shared_ptr<const PreparedMatrix> LoadMatrix(const std::string& canonical, int64_t rows,
                                                    int64_t min_rows, int64_t columns);
@@ -125,6 +128,7 @@ class WeightLoader final {
   bool gguf_;
   std::function<void(double)> progress_;
   std::vector<std::string> ignored_suffixes_;
+  std::vector<std::string> ignored_prefixes_;
   absl::flat_hash_set<const TensorInfo*> used_;
   absl::flat_hash_map<const TensorInfo*, std::shared_ptr<const PreparedMatrix>> whole_;  // tied
   absl::flat_hash_map<TensorType, int64_t> bytes_by_type_;

@@ -106,7 +106,9 @@ TEST(ChatTemplateLimitsTest, RefusesDeepNesting) {
     };
     for (const std::string& source : sources) {
       const auto result = Render(source);
-      if (depth > 150) EXPECT_FALSE(result.ok()) << source.substr(0, 40);
+      if (depth > 150) {
+        EXPECT_FALSE(result.ok()) << source.substr(0, 40);
+      }
     }
   }
   EXPECT_TRUE(Render("{{ " + Repeat("(", 60) + "1" + Repeat(")", 60) + " }}").ok());
