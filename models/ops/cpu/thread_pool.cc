@@ -44,12 +44,12 @@ void ThreadPool::WakeSleepers() {
 }
 
 void ThreadPool::RunRegion() {
-  next_.store(0, std::memory_order_relaxed);
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_seq_cst);
+  region_.chunks = (region_.count + region_.chunk - 1) / region_.chunk;
+  unfinished_.store(region_.chunks, std::memory_order_relaxed);
+  unclaimed_.store(region_.chunks, std::memory_order_seq_cst);  // publishes region_
   WakeSleepers();
   RunChunks(/*thread=*/0);
-  for (int spins = 0; running_.load(std::memory_order_acquire) != 0; ++spins) {
+  for (int spins = 0; unfinished_.load(std::memory_order_acquire) != 0; ++spins) {
     if (spins < kSpins) {
       Pause();
     } else {
@@ -59,17 +59,23 @@ void ThreadPool::RunRegion() {
 }
 
 void ThreadPool::RunChunks(int thread) {
-  const Region region = region_;
-  for (;;) {
-    const int64_t begin = next_.fetch_add(region.chunk, std::memory_order_relaxed);
-    if (begin >= region.count) return;
-    region.call(region.context, begin, std::min(begin + region.chunk, region.count), thread);
+  int64_t unclaimed = unclaimed_.load(std::memory_order_relaxed);
+  while (unclaimed > 0) {
+    if (!unclaimed_.compare_exchange_weak(unclaimed, unclaimed - 1, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
+      continue;
+    }
+    // The region cannot end, nor the next one begin, before this chunk is finished.
+    const int64_t begin = (region_.chunks - unclaimed) * region_.chunk;
+    region_.call(region_.context, begin, std::min(begin + region_.chunk, region_.count), thread);
+    unfinished_.fetch_sub(1, std::memory_order_release);
+    unclaimed = unclaimed_.load(std::memory_order_relaxed);
   }
 }
 
-bool ThreadPool::WaitForRegion(uint64_t seen) {
+bool ThreadPool::WaitForWork() {
   const auto ready = [&] {
-    return generation_.load(std::memory_order_seq_cst) != seen ||
+    return unclaimed_.load(std::memory_order_seq_cst) > 0 ||
            stopping_.load(std::memory_order_seq_cst);
   };
   for (;;) {
@@ -88,12 +94,7 @@ bool ThreadPool::WaitForRegion(uint64_t seen) {
 }
 
 void ThreadPool::WorkerLoop(int thread) {
-  uint64_t seen = 0;
-  while (WaitForRegion(seen)) {
-    ++seen;
-    RunChunks(thread);
-    running_.fetch_sub(1, std::memory_order_release);
-  }
+  while (WaitForWork()) RunChunks(thread);
 }
 
 }  // namespace skep::cpu

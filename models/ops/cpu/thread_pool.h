@@ -15,6 +15,9 @@ namespace skep::cpu {
 // threads - 1 workers and the caller. Between BeginStep and EndStep the workers spin for a short
 // while after each region, so that the next one starts within a cache miss; otherwise they sleep.
 //
+// A region waits for chunks, not for threads: a worker that lost its processor, or sleeps, costs
+// nothing but its help unless it holds a chunk.
+//
 // One thread at a time may use a pool. Which thread computes which chunk varies from run to run:
 // results must not depend on it.
 class ThreadPool final {
@@ -54,18 +57,19 @@ class ThreadPool final {
     void* context = nullptr;
     int64_t count = 0;
     int64_t chunk = 1;
+    int64_t chunks = 0;
   };
 
   void RunRegion();
   void RunChunks(int thread);
   void WorkerLoop(int thread);
-  bool WaitForRegion(uint64_t seen);  // false: the pool is being destroyed
+  bool WaitForWork();  // false: the pool is being destroyed
   void WakeSleepers();
 
-  Region region_;  // written before generation_ is raised, read after
-  alignas(64) std::atomic<uint64_t> generation_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
-  alignas(64) std::atomic<int> running_{0};
+  // Written while no chunk is unclaimed or running, read by whoever claimed a chunk.
+  Region region_;
+  alignas(64) std::atomic<int64_t> unclaimed_{0};   // chunks
+  alignas(64) std::atomic<int64_t> unfinished_{0};  // chunks, claimed or not
   alignas(64) std::atomic<bool> in_step_{false};
   std::atomic<uint64_t> steps_{0};
   std::atomic<bool> stopping_{false};
