@@ -100,7 +100,7 @@ void Server::Drain(absl::Time deadline) {
     grpc_->SetServing(false);
   }
   engine_->Drain(deadline);
-  grpc_->Shutdown(absl::Now() + kFlush);
+  grpc_->WaitForCalls(absl::Now() + kFlush);
 }
 
 void Server::StopNow() {

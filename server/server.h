@@ -38,7 +38,7 @@ class Server final {
   void CheckHealth();
 
   // Becomes not ready, refuses new requests, lets running ones end until `deadline`, ends the rest,
-  // closes gRPC. Returns then.
+  // and returns. Connections stay open until the server is destroyed or the process ends.
   void Drain(absl::Time deadline);
   // While Drain waits: ends what runs at once. Drain returns soon after.
   void StopNow();

@@ -76,7 +76,10 @@ struct GrpcServer::State {
 
 GrpcServer::GrpcServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-GrpcServer::~GrpcServer() { Shutdown(absl::Now()); }
+GrpcServer::~GrpcServer() {
+  // Watches of the health service stay open for ever: this deadline ends them.
+  state_->server->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
+}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcOptions& options,
                                                               const ServiceOptions& service,
@@ -107,11 +110,8 @@ void GrpcServer::SetServing(bool serving) {
   health->SetServingStatus(v1::Inference::service_full_name(), serving);
 }
 
-bool GrpcServer::Shutdown(absl::Time deadline) {
-  const bool idle = state_->service.calls().WaitForNone(deadline);
-  // Watches of the health service stay open for ever: this deadline ends them.
-  state_->server->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
-  return idle;
+bool GrpcServer::WaitForCalls(absl::Time deadline) {
+  return state_->service.calls().WaitForNone(deadline);
 }
 
 }  // namespace skep::server

@@ -35,9 +35,12 @@ class GrpcServer final {
   // What grpc.health.v1 says of "" and of "skep.v1.Inference".
   void SetServing(bool serving);
 
-  // Waits until no call is in progress, at most until `deadline`; then closes connections and
-  // returns. False when calls had to be cut off.
-  bool Shutdown(absl::Time deadline);
+  // Waits until no call is in progress, at most until `deadline`. False when some still are.
+  //
+  // The server goes on listening: where the process ends next, let the kernel close the
+  // connections. gRPC's own shutdown ends calls that are just arriving with CANCELLED, which
+  // clients do not retry; a closed connection is UNAVAILABLE.
+  bool WaitForCalls(absl::Time deadline);
 
  private:
   struct State;
