@@ -19,11 +19,14 @@ class Model {
   virtual int64_t vocab_size() const = 0;
 
   // Computes the step's hidden states, kept inside, and writes its keys and values to the cache.
+  // The step stays open for Logits; EndStep must follow, also when this throws.
   virtual void Forward(const StepInput& input) = 0;
 
   // Logits of the rows `row_ids` of the last Forward: float32 [row_ids.size(), vocab_size] at the
   // start of `logits`.
   virtual void Logits(std::span<const int32_t> row_ids, at::Tensor& logits) = 0;
+
+  virtual void EndStep() = 0;
 };
 
 }  // namespace skep::models

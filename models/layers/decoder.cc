@@ -33,7 +33,6 @@ void Decoder::Forward(const StepInput& input) {
   Step step{input, ops_, *residual_, input.num_tokens()};
   for (const auto& block : blocks_) block->Forward(step);
   (*final_norm_)(step);
-  ops_.EndStep();
 }
 
 void Decoder::Logits(std::span<const int32_t> row_ids, at::Tensor& logits) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <exception>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
 namespace skep::models {
@@ -87,6 +88,7 @@ void LocalRunner::Run(const Plan& plan, StepResult& result) {
   result.prompt_logprobs.clear();
   for (const BlockCopy& copy : plan.copies) loaded_.state->Copy(*loaded_.ops, copy);
   if (!plan.rows.empty()) {
+    const absl::Cleanup end_step = [&] { loaded_.model->EndStep(); };
     loaded_.model->Forward(batch_.Build(plan));
     CollectLogitsUses(plan);
     const int64_t vocab = loaded_.info.vocab_size;

@@ -100,6 +100,7 @@ std::vector<float> RunSchedule(LoadedModel& loaded, const std::vector<std::vecto
     std::vector<int32_t> rows(targets.size());
     for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int32_t>(i);
     loaded.model->Logits(rows, step_logits);
+    loaded.model->EndStep();
     for (size_t i = 0; i < rows.size(); ++i) {
       std::copy_n(step_logits.data_ptr<float>() + i * vocab, vocab,
                   logits.begin() + targets[i] * vocab);
