@@ -22,6 +22,11 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// A conversation in this process, where neither the model nor the user says how to sample: small
+// models ramble at the API's default temperature of 1.
+constexpr float kChatTemperature = 0.7f;
+constexpr float kChatTopP = 0.9f;
+
 struct ChatOptions {
   ModelOptions model;
   SamplingFlags sampling;
@@ -100,7 +105,12 @@ int ChatRemote(const ChatOptions& options) {
 int ChatLocal(const ChatOptions& options) {
   absl::StatusOr<std::unique_ptr<engine::Engine>> engine = OpenLocalEngine(options.model);
   if (!engine.ok()) return Fail(engine.status());
+  const SamplingDefaults& defaults = (*engine)->model().sampling_defaults;
   return Converse(options, [&](engine::GenerationRequest request, const OnDelta& on_delta) {
+    if (!request.temperature && !defaults.temperature) {
+      request.temperature = kChatTemperature;
+      if (!request.top_p && !defaults.top_p) request.top_p = kChatTopP;
+    }
     const auto forward = [&](const engine::OutputDelta& delta) {
       on_delta(static_cast<int64_t>(delta.token_ids.size()), delta.text);
     };
