@@ -13,6 +13,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import time
 
 CACHE = pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep"))
 LLAMA_CPP = CACHE / "llama.cpp/vendor/llama.cpp"
@@ -46,6 +47,9 @@ def main(generate, inputs=(), packages=()):
         print(f"{args.out}: current")
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
+    for left in args.out.parent.glob(args.out.name + ".*"):  # by a run that was killed
+        if time.time() - left.stat().st_mtime > 3600:
+            shutil.rmtree(left, ignore_errors=True)
     fresh = pathlib.Path(tempfile.mkdtemp(prefix=args.out.name + ".", dir=args.out.parent))
     try:
         generate(fresh)
