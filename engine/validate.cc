@@ -236,6 +236,25 @@ void CheckRequestId(const GenerationRequest& request, FieldChecker& check) {
   check.Require(printable, "request_id", "a string", "printable ASCII");
 }
 
+// Tokens of a sequence, prompt and output, that the cache has blocks for when `n` sequences that
+// share their prompt run and nobody else does (see BlocksForRequest in scheduler/admission.cc).
+int64_t LongestSequence(const CacheLayout& cache, int64_t prompt_length, int32_t n) {
+  const int64_t size = cache.block_size;
+  int64_t longest = std::numeric_limits<int64_t>::max();
+  for (const CacheGroupSpec& group : cache.groups) {
+    const int64_t shared = prompt_length / size * (n - 1);
+    int64_t blocks = (group.num_blocks + shared) / n;
+    if (group.kind == StateKind::kSlidingWindow) {
+      const int64_t reach = (group.window + size - 2) / size + 1;
+      if (reach <= group.num_blocks / n) continue;  // however long it gets
+      blocks = std::min(blocks, reach);
+    }
+    // The last token is sampled, never computed.
+    longest = std::min(longest, blocks * size + 1);
+  }
+  return longest;
+}
+
 }  // namespace
 
 std::vector<TokenId> JoinEosTokenIds(const ModelInfo& model,
@@ -306,11 +325,15 @@ absl::Status FitToContext(const GenerationRequest& request, const ModelInfo& mod
                                    {"context_length", absl::StrCat(model.context_length)}}});
   }
   if (!request.max_tokens.has_value()) {
-    sampling.max_tokens =
-        static_cast<int32_t>(std::min<int64_t>(left, std::numeric_limits<int32_t>::max()));
+    // What the context leaves, or a cache that is smaller than the context. A prompt that does not
+    // fit at all is the scheduler's to refuse.
+    const int64_t room = LongestSequence(model.cache, length, sampling.n) - length;
+    sampling.max_tokens = static_cast<int32_t>(
+        std::clamp<int64_t>(std::min(left, room), 1, std::numeric_limits<int32_t>::max()));
   }
-  check.Require(sampling.min_tokens <= sampling.max_tokens, "min_tokens", sampling.min_tokens,
-                absl::StrCat("at most the ", sampling.max_tokens, " that the context leaves"));
+  check.Require(
+      sampling.min_tokens <= sampling.max_tokens, "min_tokens", sampling.min_tokens,
+      absl::StrCat("at most the ", sampling.max_tokens, " that the context and the cache leave"));
   return std::move(check).status();
 }
 

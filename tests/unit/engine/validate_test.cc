@@ -63,7 +63,7 @@ class ValidateTest : public ::testing::Test {
     return request;
   }
 
-  ModelInfo model_ = FakeModelInfo(/*vocab_size=*/100, /*num_blocks=*/8);
+  ModelInfo model_ = FakeModelInfo(/*vocab_size=*/100, /*num_blocks=*/128);
   EngineOptions options_;
   bool has_template_ = true;
   absl::Time now_ = absl::FromUnixSeconds(1000);
@@ -369,6 +369,33 @@ TEST_F(FitToContextTest, UnsetMaxTokensIsWhatIsLeft) {
   EXPECT_EQ(sampling_.max_tokens, 1);
   prompt.assign(512, 1);
   EXPECT_EQ(ReasonOf(Fit(prompt)), Reason::kPromptTooLong);
+}
+
+// A cache smaller than the context: who asks for no length gets what fits, not a refusal.
+TEST_F(FitToContextTest, UnsetMaxTokensIsWhatTheCacheHolds) {
+  model_.cache = {.block_size = 16, .groups = {{.num_blocks = 4}}};
+  std::vector<TokenId> prompt(40, 1);
+  ASSERT_TRUE(Fit(prompt).ok());
+  EXPECT_EQ(sampling_.max_tokens, 64 + 1 - 40);  // the last token needs no place
+  // Two sequences share the prompt's two full blocks and have one more each.
+  request_.n = 2;
+  ASSERT_TRUE(Fit(prompt).ok());
+  EXPECT_EQ(sampling_.max_tokens, 48 + 1 - 40);
+  request_.n = 1;
+  prompt.assign(100, 1);  // fits nowhere: the scheduler says so
+  ASSERT_TRUE(Fit(prompt).ok());
+  EXPECT_EQ(sampling_.max_tokens, 1);
+}
+
+TEST_F(FitToContextTest, AWindowThatTheCacheHoldsLimitsNothing) {
+  CacheGroupSpec group{.kind = StateKind::kSlidingWindow, .window = 20, .num_blocks = 3};
+  model_.cache = {.block_size = 16, .groups = {group}};
+  std::vector<TokenId> prompt(40, 1);
+  ASSERT_TRUE(Fit(prompt).ok());
+  EXPECT_EQ(sampling_.max_tokens, 512 - 40);
+  model_.cache.groups[0].num_blocks = 2;  // a window of 20 touches up to three blocks
+  ASSERT_TRUE(Fit(prompt).ok());
+  EXPECT_EQ(sampling_.max_tokens, 1);
 }
 
 TEST_F(FitToContextTest, PromptAndMaxTokensMustFit) {
