@@ -55,7 +55,7 @@ struct GenerationRequest {
   std::optional<uint64_t> seed;  // unset: a fresh random one
   int32_t n = 1;
 
-  std::optional<int32_t> max_tokens;  // unset: what the context leaves
+  std::optional<int32_t> max_tokens;  // unset: what the context and the cache leave
   int32_t min_tokens = 0;
   bool ignore_eos = false;
   std::vector<std::string> stop_strings;
