@@ -25,7 +25,7 @@ FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
         libabsl20220623 libcivetweb1 libfmt9 libgrpc++1.51 libpcre2-8-0 libprometheus-cpp-core1.0 \
         libprotobuf32 libre2-9 libspdlog1.10 \
-    && rm -rf /var/lib/apt/lists/* \
+    && apt-get clean && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin skep
 COPY --from=build /src/libraries/ /usr/lib/skep/
 COPY --from=build /src/build/release/skep /usr/bin/skep
