@@ -19,10 +19,17 @@ inline void Pause() {
 
 ThreadPool::ThreadPool(int threads) {
   workers_.reserve(std::max(0, threads - 1));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { WorkerLoop(i); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { WorkerLoop(i); });
+  } catch (...) {  // no more threads are to be had: those there are must not outlive the pool
+    Stop();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { Stop(); }
+
+void ThreadPool::Stop() {
   stopping_.store(true, std::memory_order_seq_cst);
   WakeSleepers();
   for (std::thread& worker : workers_) worker.join();

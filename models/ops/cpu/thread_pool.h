@@ -22,6 +22,7 @@ namespace skep::cpu {
 // results must not depend on it.
 class ThreadPool final {
  public:
+  // Throws std::system_error when the system has no more threads.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -60,6 +61,7 @@ class ThreadPool final {
     int64_t chunks = 0;
   };
 
+  void Stop();
   void RunRegion();
   void RunChunks(int thread);
   void WorkerLoop(int thread);
