@@ -16,6 +16,8 @@
 namespace skep::models::architectures {
 namespace {
 
+constexpr int64_t kMaxWindow = int64_t{1} << 40;  // with room for sums
+
 struct Config {
   DecoderShape shape;
   double epsilon = 0;
@@ -33,7 +35,9 @@ absl::StatusOr<Config> Read(const ConfigView& view) {
   Config c;
   SKEP_ASSIGN_OR_RETURN(c.shape, ReadDecoderShape(view, HeadDim::kHiddenOverHeads));
   SKEP_ASSIGN_OR_RETURN(c.epsilon, view.RequiredFloat("rms_norm_eps"));
-  SKEP_ASSIGN_OR_RETURN(c.window, view.IntOr("sliding_window", 0));
+  if (view.Has("sliding_window")) {
+    SKEP_ASSIGN_OR_RETURN(c.window, view.RequiredIntIn("sliding_window", 0, kMaxWindow));
+  }
   SKEP_ASSIGN_OR_RETURN(const bool attention_bias, view.BoolOr("attention_bias", false));
   SKEP_ASSIGN_OR_RETURN(const bool mlp_bias, view.BoolOr("mlp_bias", false));
   SKEP_ASSIGN_OR_RETURN(c.tied, view.BoolOr("tie_word_embeddings", false));
