@@ -1,7 +1,9 @@
 #include "engine/engine_impl.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -81,7 +83,9 @@ SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const ModelI
           .context_length = model.context_length,
           .max_batch_tokens = options.max_batch_tokens,
           .max_sequences = options.max_sequences,
-          .max_waiting = options.max_waiting + kInternalRequests,
+          .max_waiting = std::min(options.max_waiting,
+                                  std::numeric_limits<int32_t>::max() - kInternalRequests) +
+                         kInternalRequests,
           .max_step_seconds = options.max_step_seconds,
           .prefix_cache = options.prefix_cache,
           .hash_key = RandomKey()};
