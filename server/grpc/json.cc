@@ -1,9 +1,11 @@
 #include "server/grpc/json.h"
 
 #include <cmath>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error.h"
@@ -28,10 +30,15 @@ absl::Status TooDeep(std::string_view field) {
   return Invalid(field, absl::StrCat("JSON nested more than ", kMaxJsonDepth, " levels deep"));
 }
 
+absl::Status TooWide(std::string_view field) {
+  return Invalid(field, absl::StrCat("a JSON object of more than ", kMaxJsonKeys, " keys"));
+}
+
 absl::Status Convert(const Value& value, std::string_view field, int depth, ordered_json& out);
 
 absl::Status Convert(const Struct& object, std::string_view field, int depth, ordered_json& out) {
   if (depth > kMaxJsonDepth) return TooDeep(field);
+  if (object.fields_size() > kMaxJsonKeys) return TooWide(field);
   out = ordered_json::object();
   std::map<std::string_view, const Value*> sorted;
   for (const auto& [key, value] : object.fields()) sorted.emplace(key, &value);
@@ -79,14 +86,55 @@ absl::Status Convert(const Value& value, std::string_view field, int depth, orde
   return Invalid(field, "a value of an unknown kind");
 }
 
+// Reads a text without keeping it, and gives up where it goes beyond the limits. (A parser's
+// callback could tell, too, but looks at all elements so far after each one.)
+class LimitChecker final : public nlohmann::json_sax<ordered_json> {
+ public:
+  bool too_deep() const { return too_deep_; }
+  bool too_wide() const { return too_wide_; }
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return Open(); }
+  bool key(string_t&) override {
+    too_wide_ = ++keys_.back() > kMaxJsonKeys;
+    return !too_wide_;
+  }
+  bool end_object() override { return Close(); }
+  bool start_array(std::size_t) override { return Open(); }
+  bool end_array() override { return Close(); }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  bool Open() {
+    keys_.push_back(0);
+    too_deep_ = keys_.size() > kMaxJsonDepth;
+    return !too_deep_;
+  }
+  bool Close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::vector<int> keys_;  // of the objects and arrays that are open
+  bool too_deep_ = false;
+  bool too_wide_ = false;
+};
+
 absl::StatusOr<ordered_json> Parse(const std::string& text, std::string_view field) {
-  bool too_deep = false;
-  const auto note_depth = [&](int depth, ordered_json::parse_event_t, ordered_json&) {
-    too_deep = too_deep || depth > kMaxJsonDepth;
-    return !too_deep;
-  };
-  ordered_json parsed = ordered_json::parse(text, note_depth, /*allow_exceptions=*/false);
-  if (too_deep) return TooDeep(field);
+  LimitChecker limits;
+  const bool valid = ordered_json::sax_parse(text, &limits);
+  if (limits.too_deep()) return TooDeep(field);
+  if (limits.too_wide()) return TooWide(field);
+  ordered_json parsed;
+  if (valid) parsed = ordered_json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object()) return Invalid(field, "must be the text of a JSON object");
   return parsed;
 }

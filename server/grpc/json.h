@@ -11,10 +11,13 @@
 namespace skep::server {
 
 inline constexpr int kMaxJsonDepth = 64;
+// Keys of one object. They are kept in their order, so each new one is compared with all before it.
+inline constexpr int kMaxJsonKeys = 1024;
 
 // The object in either form. Keys of a Struct come out sorted (a protobuf map has no order), its
 // whole numbers as integers. kInvalidField, naming `field`, for what is no object, is nested more
-// deeply than kMaxJsonDepth or holds a number that JSON cannot.
+// deeply than kMaxJsonDepth, has an object of more than kMaxJsonKeys keys or holds a number that
+// JSON cannot.
 absl::StatusOr<nlohmann::ordered_json> ToJson(const v1::JsonObject& object, std::string_view field);
 
 }  // namespace skep::server

@@ -5,8 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <string>
 #include <variant>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/error.h"
 #include "server/grpc/json.h"
 #include "server/grpc/wire_fields.h"
@@ -238,6 +242,43 @@ TEST(JsonTest, DepthIsLimitedInBothForms) {
   google::protobuf::Struct* object = value.mutable_value();
   for (int i = 0; i < 200; ++i) object = (*object->mutable_fields())["a"].mutable_struct_value();
   EXPECT_THAT(std::string(ToJson(value, "f").status().message()), HasSubstr("levels deep"));
+}
+
+// Adding a key costs a look at all keys before it: without a limit one message keeps a thread busy
+// for hours.
+TEST(JsonTest, KeysOfOneObjectAreLimitedInBothForms) {
+  const auto text_of = [](int keys) {
+    std::vector<std::string> fields;
+    for (int i = 0; i < keys; ++i) fields.push_back(absl::StrCat("\"k", i, "\":{\"a\":1}"));
+    return absl::StrCat("{\"o\":[{", absl::StrJoin(fields, ","), "}, {\"b\":2}]}");
+  };
+  v1::JsonObject text;
+  text.set_text(text_of(kMaxJsonKeys));
+  const absl::StatusOr<ordered_json> most = ToJson(text, "f");
+  ASSERT_TRUE(most.ok()) << most.status();
+  EXPECT_EQ((*most)["o"][0].size(), kMaxJsonKeys);
+  text.set_text(text_of(kMaxJsonKeys + 1));
+  EXPECT_THAT(std::string(ToJson(text, "f").status().message()), HasSubstr("keys"));
+  text.set_text(text_of(1'000'000));
+  EXPECT_THAT(std::string(ToJson(text, "f").status().message()), HasSubstr("keys"));
+
+  v1::JsonObject value;
+  auto& fields = *value.mutable_value()->mutable_fields();
+  for (int i = 0; i < kMaxJsonKeys; ++i) fields[absl::StrCat("k", i)].set_number_value(i);
+  EXPECT_TRUE(ToJson(value, "f").ok());
+  fields["one more"].set_number_value(0);
+  EXPECT_THAT(std::string(ToJson(value, "f").status().message()), HasSubstr("keys"));
+}
+
+// Nor may each element cost a look at those before it: five million of them fit in a message.
+TEST(JsonTest, LongArraysAreParsedInLinearTime) {
+  std::string elements = "{}";
+  for (int i = 0; i < 300'000; ++i) elements += ",{}";
+  v1::JsonObject text;
+  text.set_text(absl::StrCat("{\"a\":[", elements, "]}"));
+  const absl::StatusOr<ordered_json> parsed = ToJson(text, "f");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ((*parsed)["a"].size(), 300'001);
 }
 
 // Every field of the engine that Validate can name has a place on the wire.
