@@ -23,6 +23,8 @@ namespace skep::models {
 namespace {
 
 constexpr int32_t kBlockSize = 32;
+// Sequences reserve memory for their tokens: a file that claims more is not believed.
+constexpr int64_t kMaxContext = int64_t{1} << 24;
 
 absl::Status CheckOptions(const RunnerOptions& options) {
   if (options.max_sequences < 1 || options.max_sequences > 4096) {
@@ -73,6 +75,7 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
   if (rope.type == "dynamic" && rope.factor > 1 && rope.factor < 1 << 20) {
     usable = static_cast<int64_t>(static_cast<double>(usable) * rope.factor);
   }
+  usable = std::min(usable, kMaxContext);
   info.context_length =
       options.context_length > 0 ? std::min(options.context_length, usable) : usable;
   info.format = files.weights->format();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace skep::models {
 namespace {
@@ -39,10 +40,11 @@ int64_t StateStore::BlocksFor(const Group& group, int64_t tokens, const Sizing& 
   return std::min(all, windows);
 }
 
-int64_t StateStore::BytesFor(int64_t tokens, const Sizing& sizing) const {
-  int64_t bytes = 0;
+double StateStore::BytesFor(int64_t tokens, const Sizing& sizing) const {
+  double bytes = 0;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    bytes += BlocksFor(groups_[g], tokens, sizing) * layout_.groups[g].bytes_per_block;
+    bytes += static_cast<double>(BlocksFor(groups_[g], tokens, sizing)) *
+             static_cast<double>(layout_.groups[g].bytes_per_block);
   }
   return bytes;
 }
@@ -69,7 +71,7 @@ absl::Status StateStore::Allocate(Ops& ops, const Sizing& sizing) {
   int64_t high = CeilDiv(sizing.context_length, sizing.block_size) * sizing.max_sequences;
   while (low < high) {
     const int64_t middle = low + (high - low + 1) / 2;
-    if (BytesFor(middle * sizing.block_size, sizing) <= sizing.memory_bytes) {
+    if (BytesFor(middle * sizing.block_size, sizing) <= static_cast<double>(sizing.memory_bytes)) {
       low = middle;
     } else {
       high = middle - 1;
@@ -79,7 +81,8 @@ absl::Status StateStore::Allocate(Ops& ops, const Sizing& sizing) {
   if (tokens < std::min<int64_t>(sizing.context_length, sizing.block_size)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("a key-value cache of ", sizing.memory_bytes, " bytes holds no block of ",
-                     sizing.block_size, " tokens; ", BytesFor(sizing.context_length, sizing),
+                     sizing.block_size, " tokens; ",
+                     absl::StrFormat("%.0f", BytesFor(sizing.context_length, sizing)),
                      " bytes hold one sequence of ", sizing.context_length, " tokens"));
   }
 

@@ -40,7 +40,8 @@ class StateStore final {
     int32_t max_sequences = 1;
     int32_t max_batch_tokens = 1;
   };
-  // Fails if the budget does not hold one sequence of the full context, naming what would.
+  // Fails if the budget does not hold one block of every group, naming what would hold one sequence
+  // of the full context.
   absl::Status Allocate(Ops& ops, const Sizing& sizing);
 
   const CacheLayout& layout() const { return layout_; }
@@ -59,7 +60,8 @@ class StateStore final {
   };
   // Blocks of a group with which `tokens` tokens of context can be held in all.
   int64_t BlocksFor(const Group& group, int64_t tokens, const Sizing& sizing) const;
-  int64_t BytesFor(int64_t tokens, const Sizing& sizing) const;
+  // As double: configurations can ask for more bytes than an int64 counts.
+  double BytesFor(int64_t tokens, const Sizing& sizing) const;
 
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<Group> groups_;
