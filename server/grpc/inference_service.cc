@@ -1,5 +1,6 @@
 #include "server/grpc/inference_service.h"
 
+#include <exception>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -96,9 +97,14 @@ grpc::ServerUnaryReactor* InferenceService::RunOnWorker(grpc::CallbackServerCont
     return reactor;
   }
   worker_.Post([this, reactor, work] {
-    const bool wanted = !reactor->call().context().IsCancelled();
-    const absl::Status status =
-        wanted ? work() : engine::MakeError(Reason::kCancelled, "the client went away");
+    absl::Status status = engine::MakeError(Reason::kCancelled, "the client went away");
+    if (!reactor->call().context().IsCancelled()) {
+      try {
+        status = work();
+      } catch (const std::exception& error) {  // out of memory, or a fault of a library
+        status = engine::MakeError(Reason::kInternal, error.what());
+      }
+    }
     --waiting_work_;
     reactor->End(status);
   });
