@@ -9,6 +9,7 @@
 #include "server/commands/io.h"
 #include "server/commands/local_engine.h"
 #include "server/commands/sampling_options.h"
+#include "server/finish_name.h"
 #include "server/options.h"
 
 namespace skep::server {
@@ -24,23 +25,6 @@ struct GenerateOptions {
   bool chat = false;
   bool json = false;
 };
-
-std::string FinishName(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "cancelled";
-    case FinishReason::kDeadline:
-      return "deadline";
-    case FinishReason::kNone:
-    case FinishReason::kError:
-      break;
-  }
-  return "error";
-}
 
 ordered_json ToJson(const TokenLogprob& logprob) {
   return {{"token_id", logprob.token}, {"logprob", logprob.logprob}, {"rank", logprob.rank}};

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/error.h"
+#include "server/finish_name.h"
 #include "server/metrics/aliases.h"
 
 namespace skep::server {
@@ -64,23 +65,6 @@ constexpr std::string_view kCodes[] = {
 constexpr FinishReason kFinishReasons[] = {FinishReason::kStop, FinishReason::kLength,
                                            FinishReason::kCancelled, FinishReason::kDeadline,
                                            FinishReason::kError};
-
-std::string_view FinishName(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kStop:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kCancelled:
-      return "cancelled";
-    case FinishReason::kDeadline:
-      return "deadline";
-    case FinishReason::kNone:
-    case FinishReason::kError:
-      break;
-  }
-  return "error";
-}
 
 // The series that the engine's snapshot gives, built anew at every scrape.
 class SnapshotFamilies final {
