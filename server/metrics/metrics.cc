@@ -44,14 +44,14 @@ Buckets RequestBuckets() {
 }
 Buckets LengthBuckets() {
   Buckets out;
-  for (double decade = 1; decade <= 1e6; decade *= 10) {
-    for (double step : {1.0, 2.0, 5.0}) out.push_back(decade * step);
+  for (int64_t decade = 1; decade <= 1000000; decade *= 10) {
+    for (int64_t step : {1, 2, 5}) out.push_back(static_cast<double>(decade * step));
   }
   return out;
 }
 Buckets StepTokenBuckets() {
   Buckets out = {1};
-  for (double bound = 8; bound <= 16384; bound *= 2) out.push_back(bound);
+  for (int64_t bound = 8; bound <= 16384; bound *= 2) out.push_back(static_cast<double>(bound));
   return out;
 }
 
@@ -141,9 +141,10 @@ void AddStats(const EngineStats& stats, SnapshotFamilies& out) {
 struct Metrics::Series {
   explicit Series(const MetricsOptions& metric_options);
 
-  Histogram& AddHistogram(const std::string& name, const std::string& help, Buckets buckets) {
+  Histogram& AddHistogram(const std::string& name, const std::string& help,
+                          const Buckets& buckets) {
     return prometheus::BuildHistogram().Name(name).Help(help).Labels(labels).Register(registry).Add(
-        {}, std::move(buckets));
+        {}, buckets);
   }
 
   MetricsOptions options;
