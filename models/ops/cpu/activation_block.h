@@ -13,14 +13,20 @@ inline constexpr int64_t kTileRows = 12;  // activation rows stored side by side
 // Where an int8 dot product starts. Weights are stored unsigned, q + offset, so that
 // sum(x * (q + offset)) = sum(x * q) + offset * sum(x): starting at -offset * sum(x) undoes it for
 // the price of starting at zero.
+//
+// Every start also adds kSumBias, the bits of the float 1.5 * 2^23. Around it consecutive integers
+// are consecutive floats, so the bits of a biased sum (|sum| < 2^22) are those of the float
+// 1.5 * 2^23 + sum: no conversion is needed, see ScaleSum in the simd headers.
+inline constexpr int32_t kSumBias = 0x4b400000;
+inline constexpr float kSumBiasFloat = 12582912.0f;
 enum Start { kStart8, kStart16, kStart128, kStart32Low, kStart32High, kStart0, kNumStarts };
 
 // 32 activations of one row: x[i] = scale * q[i], |q| <= 127. One cache line.
 struct alignas(64) ActivationBlock {
   int8_t q[kBlock];
-  float scale;  // absmax / 127; NaN where an input was not finite
-  float sum;    // of q, for minimums
-  int32_t start[kNumStarts];
+  float scale;                // absmax / 127; NaN where an input was not finite
+  float sum;                  // of q, for minimums
+  int32_t start[kNumStarts];  // kSumBias - offset * sum of q
 };
 static_assert(sizeof(ActivationBlock) == 64);
 

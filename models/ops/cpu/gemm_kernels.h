@@ -9,10 +9,10 @@
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
-// Two panels that are multiplied together: neighbours of one matrix, or a gate and its up.
+// Two neighbouring panels that are multiplied together.
 struct PanelPair {
-  const PackedMatrix* matrix[2];
-  int64_t panel[2];
+  const PackedMatrix* matrix;
+  int64_t first;
 };
 
 // Results of a unit for one tile of rows: [pair][panel][row][16].
@@ -28,14 +28,9 @@ SKEP_INLINE int64_t RowsPerChunk(int64_t bytes_per_row) {
 }
 
 SKEP_INLINE int PairsOf(const GemmJob& job, int64_t unit, PanelPair (&pairs)[2]) {
-  if (job.epilogue == Epilogue::kGate) {
-    for (int i = 0; i < 2; ++i) {
-      pairs[i] = {{job.matrix, job.second}, {2 * unit + i, 2 * unit + i}};
-    }
-    return 2;
-  }
-  pairs[0] = {{job.matrix, job.matrix}, {2 * unit, 2 * unit + 1}};
-  return 1;
+  pairs[0] = {job.matrix, 2 * unit};
+  pairs[1] = {job.second, 2 * unit};
+  return job.epilogue == Epilogue::kGate ? 2 : 1;
 }
 
 SKEP_INLINE Vec LoadBias(const float* bias, int64_t column, Mask m) {
@@ -67,8 +62,8 @@ inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t co
           y[h] = Mul(Set(job.softcap), Tanh(Div(y[h], Set(job.softcap))));
           break;
         case Epilogue::kGate:
-          y[h] = Mul(ApplyGate(job.gate, Add(Load(result.y[h][0][m]), bias)),
-                     Add(Load(result.y[h][1][m]), LoadBias(job.second_bias, at, masks[h])));
+          y[h] = Mul(ApplyGate(job.gate, Add(Load(result.y[0][h][m]), bias)),
+                     Add(Load(result.y[1][h][m]), LoadBias(job.second_bias, at, masks[h])));
           break;
       }
       StoreFirst(out + h * kLanes, y[h], masks[h]);
@@ -81,57 +76,40 @@ inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t co
 
 // --- int8 ----------------------------------------------------------------------------------------
 
-struct Int8Source {
-  const Int8Format* format[2];
-  PanelView view[2];
-};
-
-inline void MultiplyInt8(const Int8Source& source, bool decoded, int64_t blocks, int64_t rows,
-                         const ActivationBlock* x, float (&y)[2][kTileRows][kLanes]) {
-  const int size = TileSizeIndex(rows);
-  const Int8Format& first = *source.format[0];
-  const Int8Format& second = *source.format[1];
-  if (!decoded) {
-    first.packed[size](source.view, blocks, x, y[0][0]);
-    second.packed[size](source.view + 1, blocks, x, y[1][0]);
-  } else if (first.decoded_pair[size] == second.decoded_pair[size]) {
-    first.decoded_pair[size](source.view, blocks, x, y[0][0]);
-  } else {
-    first.decoded_single[size](source.view, blocks, x, y[0][0]);
-    second.decoded_single[size](source.view + 1, blocks, x, y[1][0]);
-  }
+SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
+  return kInt8Formats[static_cast<int>(matrix.format())];
 }
 
 inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
   const int64_t blocks = BlocksOf(job.matrix->columns());
-  // Many rows: unpack the weights once. Few: in registers, as they are read.
-  const bool decode = job.rows > kTileRows;
-  const int64_t step = decode ? kPairRows : kTileRows;
   const int64_t chunk = RowsPerChunk(blocks * static_cast<int64_t>(sizeof(ActivationBlock)));
   for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
     const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
     for (int64_t unit = begin; unit < end; ++unit) {
       PanelPair pairs[2];
-      Int8Source sources[2];
+      PanelView views[2][2];
       const int count = PairsOf(job, unit, pairs);
+      const Int8TileFunction* tiles[2];
       for (int i = 0; i < count; ++i) {
+        const Int8Format& format = Int8FormatOf(*pairs[i].matrix);
+        const bool decode = chunk_end - chunk_begin >= format.decode_rows;
+        tiles[i] = decode ? format.decoded : format.packed;
         for (int p = 0; p < 2; ++p) {
-          const PackedMatrix& matrix = *pairs[i].matrix[p];
-          sources[i].format[p] = &kInt8Formats[static_cast<int>(matrix.format())];
-          sources[i].view[p] = matrix.Panel(pairs[i].panel[p]);
+          views[i][p] = pairs[i].matrix->Panel(pairs[i].first + p);
           if (decode) {
             uint8_t* slot = workspace + (2 * i + p) * blocks * kDecodedBlockBytes;
-            sources[i].format[p]->decode(sources[i].view[p], blocks, slot);
-            sources[i].view[p] = {slot, nullptr, nullptr};
+            format.decode(views[i][p], blocks, slot);
+            views[i][p] = {slot, nullptr, nullptr};
           }
         }
       }
-      for (int64_t row = chunk_begin; row < chunk_end; row += step) {
-        const int64_t rows = chunk_end - row < step ? chunk_end - row : step;
+      for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
+        const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
         const ActivationBlock* x = job.blocks + ActivationIndex(row, 0, blocks);
+        const int size = TileSizeIndex(rows);
         UnitResult result;
         for (int i = 0; i < count; ++i) {
-          MultiplyInt8(sources[i], decode, blocks, rows, x, result.y[i]);
+          for (int p = 0; p < 2; ++p) tiles[i][size](views[i][p], blocks, x, result.y[i][p][0]);
         }
         FinishTile(job, unit, row, rows, result);
       }
@@ -171,11 +149,11 @@ inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* w
       const int count = PairsOf(job, unit, pairs);
       for (int i = 0; i < count; ++i) {
         for (int p = 0; p < 2; ++p) {
-          const PackedMatrix& matrix = *pairs[i].matrix[p];
-          views[i][p] = matrix.Panel(pairs[i].panel[p]).quants;
+          const PackedMatrix& matrix = *pairs[i].matrix;
+          views[i][p] = matrix.Panel(pairs[i].first + p).quants;
           if (matrix.format() == PackedFormat::kFileRows) {
             float* slot = panels + (2 * i + p) * kLanes * columns;
-            matrix.DecodePanel(pairs[i].panel[p], slot, scratch);
+            matrix.DecodePanel(pairs[i].first + p, slot, scratch);
             views[i][p] = reinterpret_cast<const uint8_t*>(slot);
           }
         }
@@ -186,7 +164,7 @@ inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* w
         const int size = FloatTileSizeIndex(rows);
         UnitResult result;
         for (int i = 0; i < count; ++i) {
-          const FloatTileFunction* tiles = FloatTilesOf(pairs[i].matrix[0]->format());
+          const FloatTileFunction* tiles = FloatTilesOf(pairs[i].matrix->format());
           tiles[size](views[i], columns, x, result.y[i][0][0]);
         }
         FinishTile(job, unit, row, rows, result);

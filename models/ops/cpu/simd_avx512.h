@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "models/ops/cpu/activation_block.h"
+
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
 // 32 registers: kernels hold tiles of several rows.
@@ -89,14 +91,25 @@ template <int kBits>
 SKEP_INLINE Ints ShiftLeft16(Ints a) {
   return _mm512_slli_epi16(a, kBits);
 }
-// sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed); `activations`: 4 bytes.
-SKEP_INLINE Ints BroadcastBytes(const int8_t* activations) {
-  return _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(activations));
+SKEP_INLINE Ints AddInts(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+// sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed). In assembly, because a
+// broadcast from memory that is part of the instruction costs no issue slot, and compilers keep
+// it in a register instead when two instructions could share it.
+SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, const int8_t* activations) {
+  typedef int8_t Four[4];
+  asm("vpdpbusd %2%{1to16%}, %1, %0"
+      : "+v"(sum)
+      : "v"(weights), "m"(*reinterpret_cast<const Four*>(activations)));
+  return sum;
 }
-SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, Ints activations) {
-  return _mm512_dpbusd_epi32(sum, weights, activations);
+// What ScaleSum wants beside a scale.
+SKEP_INLINE Vec ScaleShift(Vec scale) { return _mm512_mul_ps(scale, Set(-kSumBiasFloat)); }
+// sum * scale, rounded once, of a biased sum: (bias + sum) * scale - bias * scale in one operation.
+// Exact up to that rounding because scales have at most 21 significant bits (an f16 times a byte),
+// so that `shift`, three quarters of a power of two times the scale, is exact too.
+SKEP_INLINE Vec ScaleSum(Ints biased, Vec scale, Vec shift) {
+  return _mm512_fmadd_ps(_mm512_castsi512_ps(biased), scale, shift);
 }
-SKEP_INLINE Vec ToFloat(Ints a) { return _mm512_cvtepi32_ps(a); }
 
 // Rounds 32 floats to int8 (values are within [-127, 127]).
 SKEP_INLINE void StoreRounded(int8_t* p, Vec low, Vec high) {

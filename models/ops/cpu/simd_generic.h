@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "models/ops/cpu/activation_block.h"
 #include "models/ops/cpu/half.h"
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
@@ -133,21 +134,23 @@ template <int kBits>
 SKEP_INLINE Ints ShiftLeft16(const Ints& a) {
   return Bits<Ints>(Bits<Words>(a) << kBits);
 }
-SKEP_INLINE Ints BroadcastBytes(const int8_t* activations) {
-  int32_t bits;
-  std::memcpy(&bits, activations, sizeof(bits));
-  return SetInt(bits);
-}
-// Bytes are taken out of their 32-bit lanes by shifts: activations with their sign.
-SKEP_INLINE Ints DotAdd(const Ints& sum, const Ints& weights, const Ints& activations) {
+SKEP_INLINE Ints AddInts(const Ints& a, const Ints& b) { return a + b; }
+// sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed): bytes are taken out of their
+// 32-bit lanes by shifts.
+SKEP_INLINE Ints DotAdd(const Ints& sum, const Ints& weights, const int8_t* activations) {
   Ints result = sum;
-  result += (weights & 255) * (activations << 24 >> 24);
-  result += (weights >> 8 & 255) * (activations << 16 >> 24);
-  result += (weights >> 16 & 255) * (activations << 8 >> 24);
-  result += (weights >> 24 & 255) * (activations >> 24);
+  result += (weights & 255) * activations[0];
+  result += (weights >> 8 & 255) * activations[1];
+  result += (weights >> 16 & 255) * activations[2];
+  result += (weights >> 24 & 255) * activations[3];
   return result;
 }
-SKEP_INLINE Vec ToFloat(const Ints& a) { return __builtin_convertvector(a, Vec); }
+// What the AVX-512 form of ScaleSum wants beside a scale: nothing here.
+SKEP_INLINE Vec ScaleShift(const Vec& scale) { return scale; }
+// sum * scale, rounded once, of a biased sum.
+SKEP_INLINE Vec ScaleSum(const Ints& biased, const Vec& scale, const Vec&) {
+  return __builtin_convertvector(biased - kSumBias, Vec) * scale;
+}
 
 SKEP_INLINE void StoreRounded(int8_t* p, const Vec& low, const Vec& high) {
   const Ints a = RoundToInt(low);

@@ -55,6 +55,8 @@ SKEP_INLINE Ints TwoBits(const uint8_t* p) {
 
 template <int kBits, int kQuantBytes>
 struct CodeReader {
+  // Tiles of rows that make up for decoding a panel and reading it back (measured).
+  static constexpr int64_t kDecodeTiles = kBits == 8 ? 1000 : kBits == 4 ? 6 : kBits == 5 ? 4 : 3;
   static constexpr int64_t kStride = kQuantBytes;  // from block to block
   static constexpr bool kFromMemory = true;
   template <int v>

@@ -31,12 +31,12 @@ TEST(QuantiseTest, RoundsToNearestAndKeepsSums) {
           (i < 16 ? low : high) += block.q[i];
         }
         EXPECT_EQ(block.sum, low + high);
-        EXPECT_EQ(block.start[kStart8], -8 * (low + high));
-        EXPECT_EQ(block.start[kStart16], -16 * (low + high));
-        EXPECT_EQ(block.start[kStart128], -128 * (low + high));
-        EXPECT_EQ(block.start[kStart32Low], -32 * low);
-        EXPECT_EQ(block.start[kStart32High], -32 * high);
-        EXPECT_EQ(block.start[kStart0], 0);
+        EXPECT_EQ(block.start[kStart8], kSumBias - 8 * (low + high));
+        EXPECT_EQ(block.start[kStart16], kSumBias - 16 * (low + high));
+        EXPECT_EQ(block.start[kStart128], kSumBias - 128 * (low + high));
+        EXPECT_EQ(block.start[kStart32Low], kSumBias - 32 * low);
+        EXPECT_EQ(block.start[kStart32High], kSumBias - 32 * high);
+        EXPECT_EQ(block.start[kStart0], kSumBias);
       }
     }
   }
