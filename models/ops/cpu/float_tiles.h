@@ -6,43 +6,66 @@
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
+// How a panel's floats are read: kStep inputs of 16 rows each from one place.
 struct F32Weights {
-  static constexpr int64_t kBytes = 4;
-  static SKEP_INLINE Vec At(const uint8_t* panel, int64_t k) {
-    return Load(reinterpret_cast<const float*>(panel) + k * kLanes);
+  static constexpr int64_t kStep = 1;
+  static SKEP_INLINE void At(const uint8_t* panel, int64_t k, Vec (&w)[kStep]) {
+    w[0] = Load(reinterpret_cast<const float*>(panel) + k * kLanes);
   }
 };
 struct F16Weights {
-  static constexpr int64_t kBytes = 2;
-  static SKEP_INLINE Vec At(const uint8_t* panel, int64_t k) {
-    return LoadHalf(reinterpret_cast<const uint16_t*>(panel) + k * kLanes);
+  static constexpr int64_t kStep = 1;
+  static SKEP_INLINE void At(const uint8_t* panel, int64_t k, Vec (&w)[kStep]) {
+    w[0] = LoadHalf(reinterpret_cast<const uint16_t*>(panel) + k * kLanes);
   }
 };
 struct Bf16Weights {
-  static constexpr int64_t kBytes = 2;
-  static SKEP_INLINE Vec At(const uint8_t* panel, int64_t k) {
-    return LoadBfloat(reinterpret_cast<const uint16_t*>(panel) + k * kLanes);
+  static constexpr int64_t kStep = 2;
+  static SKEP_INLINE void At(const uint8_t* panel, int64_t k, Vec (&w)[kStep]) {
+    SplitBfloats(LoadBytes(panel + k * kLanes * 2), w[0], w[1]);
   }
 };
 
-// y[p][m][16] of two panels and M rows; `x` is [columns][M]. One sum a row and output, over k
-// upwards.
+// Activations as the tiles read them: [columns / 16][M rows][16], the last stretch padded with
+// zeros.
+inline constexpr int64_t kStretch = 16;
+
 template <class Weights, int M>
-void FloatTile(const uint8_t* const* panels, int64_t columns, const float* x, float* y) {
-  const uint8_t* first = panels[0];
-  const uint8_t* second = panels[1];
+SKEP_INLINE void AddInputs(const uint8_t* const (&panels)[2], int64_t k, const float* x,
+                           Vec (&totals)[2][M]) {
+  constexpr int64_t kStep = Weights::kStep;
+  Vec first[kStep];
+  Vec second[kStep];
+  Weights::At(panels[0], k, first);
+  Weights::At(panels[1], k, second);
+#pragma GCC unroll 2
+  for (int64_t i = 0; i < kStep; ++i) {
+#pragma GCC unroll 12
+    for (int m = 0; m < M; ++m) {
+      const Vec value = Set(x[m * kStretch + i]);
+      totals[0][m] = MulAdd(first[i], value, totals[0][m]);
+      totals[1][m] = MulAdd(second[i], value, totals[1][m]);
+    }
+  }
+}
+
+// y[p][m][16] of two panels and M rows. One sum a row and output, over k upwards.
+template <class Weights, int M>
+void FloatTile(const uint8_t* const* panel_list, int64_t columns, const float* x, float* y) {
+  constexpr int64_t kStep = Weights::kStep;
+  const uint8_t* const panels[2] = {panel_list[0], panel_list[1]};
   Vec totals[2][M];
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m) totals[0][m] = totals[1][m] = Zero();
-  for (int64_t k = 0; k < columns; ++k, x += M) {
-    const Vec a = Weights::At(first, k);
-    const Vec b = Weights::At(second, k);
-#pragma GCC unroll 12
-    for (int m = 0; m < M; ++m) {
-      const Vec value = Set(x[m]);
-      totals[0][m] = MulAdd(a, value, totals[0][m]);
-      totals[1][m] = MulAdd(b, value, totals[1][m]);
+  int64_t k = 0;
+  for (; k + kStretch <= columns; k += kStretch, x += M * kStretch) {
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < kStretch; i += kStep) {
+      AddInputs<Weights, M>(panels, k + i, x + i, totals);
     }
+  }
+  for (int64_t i = 0; k + i < columns; i += kStep) {
+    AddInputs<Weights, M>(panels, k + i, x + i, totals);
   }
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m) {
@@ -57,8 +80,11 @@ void FloatRows(const uint8_t* const* panels, int64_t columns, const float* x, fl
   for (int p = 0; p < 2; ++p) {
     for (int m = 0; m < M; ++m) {
       Vec total = Zero();
-      for (int64_t k = 0; k < columns; ++k) {
-        total = MulAdd(Weights::At(panels[p], k), Set(x[k * M + m]), total);
+      for (int64_t k = 0; k < columns; k += Weights::kStep) {
+        Vec w[Weights::kStep];
+        Weights::At(panels[p], k, w);
+        const float* values = x + (k / kStretch * M + m) * kStretch + k % kStretch;
+        for (int64_t i = 0; i < Weights::kStep; ++i) total = MulAdd(w[i], Set(values[i]), total);
       }
       Store(y + (p * kTileRows + m) * kLanes, total);
     }

@@ -119,21 +119,25 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
 
 // --- floats --------------------------------------------------------------------------------------
 
-// Rows [row, row + count) of x as [columns][size], rows beyond `count` repeating the last.
+// Rows [row, row + count) of x for a tile of `size`, rows beyond `count` repeating the last.
 inline void PackRows(const GemmJob& job, int64_t row, int64_t count, int size, float* out) {
   const int64_t columns = job.matrix->columns();
   for (int m = 0; m < size; ++m) {
     const float* x = job.values + (row + (m < count ? m : count - 1)) * job.values_stride;
-    for (int64_t k = 0; k < columns; ++k) out[k * size + m] = x[k];
+    float* to = out + m * kStretch;
+    for (int64_t k = 0; k < columns; k += kStretch, to += size * kStretch) {
+      Store(to, LoadFirst(x + k, FirstLanes(columns - k)));
+    }
   }
 }
 
-inline constexpr int64_t kFloatChunkTiles = 4;
+inline constexpr int64_t kFloatChunkTiles = 8;
 
 inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
   const int64_t columns = job.matrix->columns();
+  const int64_t padded = (columns + kStretch - 1) / kStretch * kStretch;
   float* packed = reinterpret_cast<float*>(workspace);
-  float* panels = packed + kFloatChunkTiles * kTileRows * columns;  // 4 panels
+  float* panels = packed + kFloatChunkTiles * kTileRows * padded;  // 4 panels
   float* scratch = panels + 4 * kLanes * columns;
   const int64_t chunk = kFloatChunkTiles * kTileRows;
   for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
@@ -141,7 +145,7 @@ inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* w
     for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
       const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
       PackRows(job, row, rows, kFloatTileSizes[FloatTileSizeIndex(rows)],
-               packed + (row - chunk_begin) * columns);
+               packed + (row - chunk_begin) * padded);
     }
     for (int64_t unit = begin; unit < end; ++unit) {
       PanelPair pairs[2];
@@ -160,7 +164,7 @@ inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* w
       }
       for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
         const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
-        const float* x = packed + (row - chunk_begin) * columns;
+        const float* x = packed + (row - chunk_begin) * padded;
         const int size = FloatTileSizeIndex(rows);
         UnitResult result;
         for (int i = 0; i < count; ++i) {

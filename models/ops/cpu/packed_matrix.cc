@@ -44,6 +44,12 @@ PackedFormat FormatOf(TensorType type) {
 
 int64_t FloatBytes(PackedFormat format) { return format == PackedFormat::kF32 ? 4 : 2; }
 
+// Where input k of row `lane` lies in a panel of floats, in elements.
+int64_t FloatIndex(PackedFormat format, int64_t k, int64_t lane) {
+  if (format == PackedFormat::kBF16) return (k / 2 * kLanes + lane) * 2 + k % 2;
+  return k * kLanes + lane;
+}
+
 int64_t RoundUp(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -71,7 +77,7 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Pack(TensorType type, int64_t columns
     m.panel_bytes_ = RoundUp(m.supers_at_ + BlocksOf(columns) / 8 * layout.super_bytes, 64);
     m.bytes_ = m.panel_bytes_ * m.panels_;
   } else {
-    m.panel_bytes_ = RoundUp(columns * kLanes * FloatBytes(m.format_), 64);
+    m.panel_bytes_ = RoundUp(RoundUp(columns, 2) * kLanes * FloatBytes(m.format_), 64);
     m.bytes_ = m.panel_bytes_ * m.panels_;
   }
   absl::StatusOr<uint8_t*> data = arena.Allocate(m.bytes_);
@@ -94,7 +100,7 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Pack(TensorType type, int64_t columns
     } else {
       const int64_t size = FloatBytes(m.format_);
       for (int64_t k = 0; k < columns; ++k) {
-        std::memcpy(panel + (k * kLanes + lane) * size, source + k * size, size);
+        std::memcpy(panel + FloatIndex(m.format_, k, lane) * size, source + k * size, size);
       }
     }
   }
@@ -116,7 +122,7 @@ void PackedMatrix::DecodeRow(int64_t row, float* out) const {
     return;
   }
   for (int64_t k = 0; k < columns_; ++k) {
-    const uint8_t* source = panel.quants + (k * kLanes + lane) * FloatBytes(format_);
+    const uint8_t* source = panel.quants + FloatIndex(format_, k, lane) * FloatBytes(format_);
     if (format_ == PackedFormat::kF32) {
       std::memcpy(out + k, source, 4);
       continue;

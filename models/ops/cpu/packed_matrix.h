@@ -11,7 +11,8 @@
 //   bytes     (Q8_0) 8 vectors, one a step, stored + 128.
 //   scales    per block and row: f16 d [, f16 m], or u8 scale + u8 min, or two i8 scales (Q6_K).
 //   super     per 256 inputs and row (K types): f16 d [, f16 dmin].
-//   floats    (F32, F16, BF16) input k of the 16 rows is one vector.
+//   floats    (F32, F16) input k of the 16 rows is one vector.
+//   bfloats   (BF16) inputs k and k + 1 (k even) of the 16 rows are one vector of pairs.
 //
 // Panels come in pairs: rows are padded with zeros to a multiple of 32.
 #ifndef SKEP_MODELS_OPS_CPU_PACKED_MATRIX_H_

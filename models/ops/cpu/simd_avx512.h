@@ -67,6 +67,11 @@ SKEP_INLINE void StoreBfloat(uint16_t* p, Vec v) {
   const Ints high = _mm512_srli_epi32(_mm512_mask_blend_epi32(nan, rounded, quiet), 16);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(high));
 }
+// Sixteen pairs of bfloat16: the first of each pair, and the second.
+SKEP_INLINE void SplitBfloats(Ints pairs, Vec& first, Vec& second) {
+  first = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+  second = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-65536)));
+}
 // Sixteen bytes as floats.
 SKEP_INLINE Vec LoadU8(const uint8_t* p) {
   return _mm512_cvtepi32_ps(

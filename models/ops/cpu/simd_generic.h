@@ -101,6 +101,11 @@ SKEP_INLINE Vec LoadBfloat(const uint16_t* p) {
   for (int i = 0; i < 16; ++i) v[i] = static_cast<int32_t>(static_cast<uint32_t>(p[i]) << 16);
   return Bits<Vec>(v);
 }
+// Sixteen pairs of bfloat16: the first of each pair, and the second.
+SKEP_INLINE void SplitBfloats(const Ints& pairs, Vec& first, Vec& second) {
+  first = Bits<Vec>(pairs << 16);
+  second = Bits<Vec>(pairs & -65536);
+}
 SKEP_INLINE void StoreBfloat(uint16_t* p, const Vec& v) {
   for (int i = 0; i < 16; ++i) p[i] = FloatToBfloat16(v[i]);
 }
