@@ -140,7 +140,7 @@ void AddModelOptions(CLI::App& command, ModelOptions& options) {
   AddBytes(command, "--kv-cache-memory", options.kv_cache_memory,
            "Memory of the KV cache (512MiB, 4GiB, ...); 0: a share of what is free");
   command.add_option("--kv-cache-type", options.kv_cache_type, "Type of the KV cache")
-      ->check(CLI::IsMember({"f16", "bf16", "f32"}))
+      ->check(CLI::IsMember({"f16", "bf16", "int8", "f32"}))
       ->capture_default_str();
   command
       .add_option("--context", options.context_length,

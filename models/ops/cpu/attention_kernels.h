@@ -7,15 +7,18 @@
 #ifndef SKEP_MODELS_OPS_CPU_ATTENTION_KERNELS_H_
 #define SKEP_MODELS_OPS_CPU_ATTENTION_KERNELS_H_
 
+#include <type_traits>
+
 #include "models/ops/cpu/kv_cache.h"
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
 // A thread's scratch.
 struct AttentionScratch {
-  float* queries;  // [rows, head_dim], scaled
-  float* weights;  // [rows, kSplitTokens]: scores, then exp(score - max)
-  float* block;    // a block's keys or values as float32
+  float* queries;       // [rows, head_dim], scaled; or [rows, QueryPitch] of QuantisedQuery
+  float* weights;       // [rows, kSplitTokens]: scores, then exp(score - max) times value scales
+  float* value_scales;  // [kSplitTokens], int8 caches only
+  float* block;         // a block's keys or values as float32
 };
 
 SKEP_INLINE int64_t RoundUp16(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
@@ -24,8 +27,9 @@ SKEP_INLINE AttentionScratch CarveScratch(const AttentionJob& job, uint8_t* work
   const int64_t rows = TileTokens(job) * job.group();
   AttentionScratch s;
   s.queries = reinterpret_cast<float*>(workspace);
-  s.weights = s.queries + RoundUp16(rows * job.head_dim);
-  s.block = s.weights + rows * kSplitTokens;
+  s.weights = s.queries + rows * QueryPitch(job);
+  s.value_scales = s.weights + rows * kSplitTokens;
+  s.block = s.value_scales + kSplitTokens;
   return s;
 }
 
@@ -59,6 +63,61 @@ inline void ScoreRows(const float* queries, int64_t head_dim, const typename Kv:
   for (int r = 0; r < R; ++r) {
     for (int n = 0; n < N; ++n) Store(scores + r * kSplitTokens + n * kLanes, sums[r][n]);
   }
+}
+
+// A query of an int8 cache, in one pitch of the scratch.
+struct QuantisedQuery {
+  float scale;
+  int32_t start;  // kSumBias - 128 * sum of q: keys are stored + 128
+  int8_t q[];     // 4 * key_quads
+};
+
+// As ScoreRows, on int8.
+template <int R, int N>
+inline void ScoreInt8Rows(const AttentionJob& job, const float* queries, const uint8_t* keys,
+                          const uint8_t* next, float* scores) {
+  const QuantisedQuery* q[R];
+  Ints sums[R][N];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    q[r] = reinterpret_cast<const QuantisedQuery*>(queries + r * QueryPitch(job));
+    for (int n = 0; n < N; ++n) sums[r][n] = SetInt(q[r]->start);
+  }
+  const int64_t quads = job.key_quads();
+  for (int64_t d = 0; d < quads; ++d, keys += N * 64) {
+    for (int n = 0; n < N; ++n) {
+      Prefetch(next + (d * N + n) * 64);
+      const Ints k = LoadBytes(keys + n * 64);
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) sums[r][n] = DotAdd(sums[r][n], k, q[r]->q + 4 * d);
+    }
+  }
+  const auto* scales = reinterpret_cast<const uint16_t*>(keys);
+  for (int n = 0; n < N; ++n) {
+    const Vec scale = LoadBfloat(scales + n * kLanes);
+    const Vec shift = ScaleShift(scale);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      Store(scores + r * kSplitTokens + n * kLanes,
+            Mul(ScaleSum(sums[r][n], scale, shift), Set(q[r]->scale)));
+    }
+  }
+}
+
+template <int N>
+inline void Int8Scores(const AttentionJob& job, const float* queries, int64_t rows,
+                       const uint8_t* keys, const uint8_t* next, float* scores) {
+  int64_t r = 0;
+  const auto run = [&](auto function, int64_t count) {
+    function(job, queries + r * QueryPitch(job), keys, next, scores + r * kSplitTokens);
+    r += count;
+  };
+  if constexpr (kWideTiles) {
+    while (rows - r >= 4) run(ScoreInt8Rows<4, N>, 4);
+    if (rows - r == 3) run(ScoreInt8Rows<3, N>, 3);
+    if (rows - r == 2) run(ScoreInt8Rows<2, N>, 2);
+  }
+  while (rows - r >= 1) run(ScoreInt8Rows<1, N>, 1);
 }
 
 template <class Kv, int N>
@@ -104,8 +163,8 @@ struct HeadBlocks {
         table_(tile.blocks),
         heads_(job.kv_heads),
         head_(tile.kv_head),
-        key_elements_(job.head_dim * job.block_size),
-        value_elements_(job.value_stride() * job.block_size) {}
+        key_elements_(job.key_bytes() / static_cast<int64_t>(sizeof(Element))),
+        value_elements_(job.value_bytes() / static_cast<int64_t>(sizeof(Element))) {}
   const Element* Keys(int64_t block) const { return keys_ + At(block) * key_elements_; }
   const Element* Values(int64_t block) const { return values_ + At(block) * value_elements_; }
 
@@ -178,9 +237,9 @@ inline void WeighBlock(const float* weights, const float* values, int64_t stride
 
 // Scores of one row -> weights: the row sees tokens [first, last) of [0, count), count a multiple
 // of
-// 16. Sets the row's maximum and sum.
-inline void SoftmaxRow(float softcap, int64_t first, int64_t last, int64_t count, float* weights,
-                       float* row_max, float* row_sum) {
+// 16. Sets the row's maximum and sum. `value_scales`, if any, are multiplied into the weights.
+inline void SoftmaxRow(float softcap, int64_t first, int64_t last, int64_t count,
+                       const float* value_scales, float* weights, float* row_max, float* row_sum) {
   const Vec lowest = Set(-__builtin_inff());
   Vec highest = lowest;
   for (int64_t t = 0; t < count; t += kLanes) {
@@ -203,9 +262,13 @@ inline void SoftmaxRow(float softcap, int64_t first, int64_t last, int64_t count
         w = Select(FirstLanes(last - t), w, Zero());
         w = Select(FirstLanes(first - t), Zero(), w);
       }
+      sum = Add(sum, w);
+      if (value_scales != nullptr) {
+        // Tokens that are not seen may have any scale.
+        w = Select(Less(Zero(), w), Mul(w, Load(value_scales + t)), w);
+      }
     }
     Store(weights + t, w);
-    sum = Add(sum, w);
   }
   *row_max = first < last ? max : -__builtin_inff();
   *row_sum = SumLanes(sum);
@@ -214,22 +277,38 @@ inline void SoftmaxRow(float softcap, int64_t first, int64_t last, int64_t count
 // Up to so many rows read keys and values as they are; more have each block converted once.
 inline constexpr int64_t kFewRows = 4;
 
+// Row r is head r % group of token r / group.
+template <bool kInt8>
+inline void LoadQueries(const AttentionJob& job, const AttentionTile& tile, float* out) {
+  const int64_t group = job.group();
+  const int64_t dim = job.head_dim;
+  for (int64_t r = 0; r < tile.tokens * group; ++r) {
+    const float* q = job.queries + (tile.first_token + r / group) * job.query_stride +
+                     (tile.kv_head * group + r % group) * dim;
+    if constexpr (kInt8) {
+      alignas(64) int8_t codes[kLargestHead];
+      auto* query = reinterpret_cast<QuantisedQuery*>(out + r * QueryPitch(job));
+      int32_t sum;
+      query->scale = Bfloat16ToFloat(QuantiseRow(q, dim, codes, sum)) * job.scale;
+      query->start = kSumBias - 128 * sum;
+      __builtin_memcpy(query->q, codes, 4 * job.key_quads());
+    } else {
+      for (int64_t d = 0; d < dim; ++d) out[r * dim + d] = q[d] * job.scale;
+    }
+  }
+}
+
 template <class Kv, int N>
 inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int64_t split,
                         const AttentionState& state, uint8_t* workspace) {
   constexpr int64_t kBlockSize = N * kLanes;
+  constexpr bool kInt8 = std::is_same_v<Kv, KvI8>;
   const AttentionScratch s = CarveScratch(job, workspace);
   const int64_t group = job.group();
   const int64_t rows = tile.tokens * group;
   const int64_t dim = job.head_dim;
   const int64_t stride = job.value_stride();
-
-  // Row r is head r % group of token r / group.
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* q = job.queries + (tile.first_token + r / group) * job.query_stride +
-                     (tile.kv_head * group + r % group) * dim;
-    for (int64_t d = 0; d < dim; ++d) s.queries[r * dim + d] = q[d] * job.scale;
-  }
+  LoadQueries<kInt8>(job, tile, s.queries);
 
   const int64_t last_position = tile.first_position + tile.tokens - 1;
   const int64_t oldest = job.window > 0 && tile.first_position >= job.window
@@ -248,7 +327,15 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
   for (int64_t block = first_block; block < end_block; ++block) {
     const typename Kv::Element* keys = blocks.Keys(block);
     float* scores = s.weights + block * kBlockSize - range.start;
-    if (convert) {
+    if constexpr (kInt8) {
+      const auto* next =
+          block + 1 < end_block ? blocks.Keys(block + 1) : blocks.Values(first_block);
+      Int8Scores<N>(job, s.queries, rows, keys, next, scores);
+      const auto* scales =
+          reinterpret_cast<const uint16_t*>(blocks.Values(block) + stride * kBlockSize);
+      float* to = s.value_scales + (block - first_block) * kBlockSize;
+      for (int n = 0; n < N; ++n) Store(to + n * kLanes, LoadBfloat(scales + n * kLanes));
+    } else if (convert) {
       for (int64_t i = 0; i < dim * kBlockSize; i += kLanes) Store(s.block + i, Kv::At(keys + i));
       Scores<KvF32, N>(s.queries, rows, dim, s.block, s.block, scores);
     } else {
@@ -267,10 +354,11 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
     int64_t last = position + 1 - range.start - seen;
     last = last > count ? count : last;
     SoftmaxRow(job.softcap, first < 0 ? 0 : first, last < 0 ? 0 : last, count,
-               s.weights + r * kSplitTokens + seen, state.max + r, state.sum + r);
+               kInt8 ? s.value_scales : nullptr, s.weights + r * kSplitTokens + seen, state.max + r,
+               state.sum + r);
   }
 
-  if (!convert && rows <= kFewRows) {
+  if (rows <= kFewRows) {
     const auto weigh = [&](auto function, int64_t r) {
       function(blocks, kBlockSize, range, s.weights + r * kSplitTokens, stride,
                state.values + r * stride);
@@ -321,6 +409,9 @@ inline void Attend(const AttentionJob& job, const AttentionTile& tile, int64_t s
       break;
     case KvType::kF32:
       (small ? AttendSplit<KvF32, 1> : AttendSplit<KvF32, 2>)(job, tile, split, state, workspace);
+      break;
+    case KvType::kI8:
+      (small ? AttendSplit<KvI8, 1> : AttendSplit<KvI8, 2>)(job, tile, split, state, workspace);
       break;
   }
 }
