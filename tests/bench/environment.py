@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep"))
@@ -37,14 +38,29 @@ class Failed(Exception):
     """A program that was measured failed; the text says which and how."""
 
 
-def run(command, timeout=3600):
+def run(command):
     """The standard output of a command."""
+    return run_measured(command)[0]
+
+
+def run_measured(command):
+    """The standard output of a command, and the peak of its resident memory in MiB."""
     command = [str(part) for part in command]
-    try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                errors="replace", timeout=timeout)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(str(error)) from error
-    if result.returncode != 0:
-        raise Failed(f"{' '.join(command)}: exit {result.returncode}\n{result.stderr[-2000:]}")
-    return result.stdout
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(command, stdout=output, stderr=errors)
+        except OSError as error:
+            raise Failed(str(error)) from error
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode != 0:
+            said = errors.read().decode(errors="replace")[-2000:]
+            raise Failed(f"{' '.join(command)}: exit {process.returncode}\n{said}")
+        return output.read().decode(errors="replace"), usage.ru_maxrss / 1024
