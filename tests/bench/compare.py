@@ -36,8 +36,7 @@ PICTURE = "throughput.svg"
 def probe():
     """What memory and processors give at this moment; see kernels/machine_probe.cc."""
     found = json.loads(environment.run([environment.probe_binary()]))
-    return {"gigabytes": found["read_gb_per_second"], "int8_gops": found["int8_gops"],
-            "details": 0}
+    return {"gigabytes": found["read_gb_per_second"], "int8_gops": found["int8_gops"]}
 
 
 def measure(log, options):

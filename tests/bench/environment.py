@@ -2,8 +2,10 @@
 
 Everything lies under $SKEP_CACHE_DIR (~/.cache/skep); `tools/setup --bench` puts it there.
 """
+import hashlib
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -64,3 +66,28 @@ def run_measured(command):
             said = errors.read().decode(errors="replace")[-2000:]
             raise Failed(f"{' '.join(command)}: exit {process.returncode}\n{said}")
         return output.read().decode(errors="replace"), usage.ru_maxrss / 1024
+
+
+def probe_binary():
+    """kernels/machine_probe.cc as a program. It needs a compiler only, so no build of Skep."""
+    folder = SOURCE / "tests/bench/kernels"
+    sources = [folder / "machine_probe.cc"]
+    flags = ["-std=c++20", "-O3", "-pthread"]
+    if platform.machine() == "x86_64":
+        sources.append(folder / "peak_probe_avx512.cc")
+        flags.append("-DSKEP_PEAK_PROBE")
+    key = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    program = RESULTS / f"machine_probe-{key}"
+    if program.exists():
+        return program
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=RESULTS) as work:
+        objects = []
+        for source in sources:
+            objects.append(pathlib.Path(work) / f"{source.stem}.o")
+            level = ["-march=skylake-avx512", "-mavx512vnni"] if "avx512" in source.name else []
+            run(["c++", *flags, *level, "-c", source, "-o", objects[-1]])
+        partial = pathlib.Path(work) / program.name
+        run(["c++", *flags, *objects, "-o", partial])
+        partial.rename(program)
+    return program
