@@ -132,10 +132,11 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--session", default="latest", help="name of the file of results")
     parser.add_argument("--restart", action="store_true", help="forget that session's results")
+    parser.add_argument("--retry", action="store_true", help="run again what failed")
     parser.add_argument("--write", action="store_true", help="put them into docs/PERFORMANCE.md")
     parser.add_argument("--only-write", action="store_true", help="and measure nothing")
     options = parser.parse_args()
-    log = results.Log(options.session, "offline", options.restart)
+    log = results.Log(options.session, "offline", options.restart, options.retry)
     if not options.only_write:
         measure(log, options)
     page = text(log, options.threads)

@@ -21,7 +21,7 @@ import environment
 class Log:
     """The runs of one session of a kind ("offline", "served")."""
 
-    def __init__(self, session, kind, restart=False):
+    def __init__(self, session, kind, restart=False, retry=False):
         self.path = environment.RESULTS / f"{session}-{kind}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if restart:
@@ -32,6 +32,8 @@ class Log:
                 self.rows.append(json.loads(line))
             except ValueError:
                 print(f"{self.path}: left out a line that was cut off", file=sys.stderr)
+        if retry:
+            self.rows = [row for row in self.rows if "error" not in row]
 
     def add(self, **row):
         row = {"at": time.time(), **row}
