@@ -64,7 +64,16 @@ MODELS = {
 # A folder with the weights of llama-1b-bf16 as SafeTensors.
 SAFETENSORS = {"llama-1b-bf16-safetensors": LLAMA_1B}
 
-CHECKSUMS = {}
+CHECKSUMS = {
+    "llama-1b-bf16":
+        "497ad752e688a9627f8d925fb4e4c55effdcd99a23a5772b2b9c80ca0fea2c80",
+    "llama-1b-q4_k_m":
+        "1df3ee4a4c6578dc1910630214093d40508dc6a7f636d4be939f0b2b73617369",
+    "llama-1b-q6_k":
+        "b4b398d6b1e11d51376ac3a63c9afd2bf1f8e5ff9b2e1905af57c88a698f46bf",
+    "llama-1b-q8_0":
+        "719aace2cc07ae854e742ce6cdc5929f5f6b3ae7b1efc2bb45ec641f06f20a7f",
+}
 
 
 def path_of(name):

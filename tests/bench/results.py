@@ -27,11 +27,14 @@ class Log:
         if restart:
             self.path.unlink(missing_ok=True)
         self.rows = []
-        for line in self.path.read_text().splitlines() if self.path.exists() else []:
-            try:
+        kept = self.path.read_text() if self.path.exists() else ""
+        # Only whole lines: the last one is cut off where a program was killed while it wrote.
+        for line in kept.splitlines(keepends=True):
+            if line.endswith("\n"):
                 self.rows.append(json.loads(line))
-            except ValueError:
-                print(f"{self.path}: left out a line that was cut off", file=sys.stderr)
+            else:
+                print(f"{self.path}: dropping a line that was cut off", file=sys.stderr)
+                self.path.write_text(kept.removesuffix(line))
         if retry:
             self.rows = [row for row in self.rows if "error" not in row]
 
