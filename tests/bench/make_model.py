@@ -1,0 +1,353 @@
+#!/usr/bin/env python3
+"""Models in the shapes of Llama 3, with random weights, for measurements of speed.
+
+The speed of a dense model does not depend on the values of its weights, so a random one of the
+right shape stands for one that cannot be had everywhere. Q4_K_M and Q4_0 mix types as
+llama-quantize does. The vocabulary is the default model's, filled up to the shape's size.
+
+    tests/bench/make_model.py                 the models there are, and which are made already
+    tests/bench/make_model.py NAME...         makes them and prints their paths
+    tests/bench/make_model.py --check NAME... also reads finished ones again for their checksums
+
+They lie in $SKEP_CACHE_DIR/models/bench, each with a manifest of its size and checksum beside it.
+The same name always gives the same bytes; CHECKSUMS holds what they are.
+"""
+import argparse
+import dataclasses
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+
+import environment
+
+environment.enter()
+
+import gguf  # noqa: E402
+import numpy as np  # noqa: E402
+
+import random_blocks  # noqa: E402
+
+FOLDER = environment.CACHE / "models/bench"
+SEED = 1
+_Q = gguf.GGMLQuantizationType
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    tied: bool
+    vocab: int = 128256
+    rope_theta: float = 500000.0
+    norm_epsilon: float = 1e-5
+    context: int = 16384
+
+
+LLAMA_1B = Shape(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, ffn=8192, tied=True)
+LLAMA_8B = Shape(hidden=4096, layers=32, heads=32, kv_heads=8, head_dim=128, ffn=14336, tied=False)
+
+# Name: shape and what llama-quantize would call the file's type.
+MODELS = {
+    "llama-1b-q4_k_m": (LLAMA_1B, "Q4_K_M"),
+    "llama-1b-q8_0": (LLAMA_1B, "Q8_0"),
+    "llama-1b-q6_k": (LLAMA_1B, "Q6_K"),
+    "llama-1b-q4_0": (LLAMA_1B, "Q4_0"),
+    "llama-1b-bf16": (LLAMA_1B, "BF16"),
+    "llama-8b-q4_k_m": (LLAMA_8B, "Q4_K_M"),
+}
+# A folder with the weights of llama-1b-bf16 as SafeTensors.
+SAFETENSORS = {"llama-1b-bf16-safetensors": LLAMA_1B}
+
+CHECKSUMS = {
+    "llama-1b-bf16":
+        "497ad752e688a9627f8d925fb4e4c55effdcd99a23a5772b2b9c80ca0fea2c80",
+    "llama-1b-q4_k_m":
+        "1df3ee4a4c6578dc1910630214093d40508dc6a7f636d4be939f0b2b73617369",
+    "llama-1b-q6_k":
+        "b4b398d6b1e11d51376ac3a63c9afd2bf1f8e5ff9b2e1905af57c88a698f46bf",
+    "llama-1b-q8_0":
+        "719aace2cc07ae854e742ce6cdc5929f5f6b3ae7b1efc2bb45ec641f06f20a7f",
+}
+
+
+def path_of(name):
+    return FOLDER / (name if name in SAFETENSORS else f"{name}.gguf")
+
+
+# ---------------------------------------------------------------------------------------- weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    name: str  # in GGUF
+    hf_name: str
+    shape: tuple
+    layer: int = -1
+
+
+def tensors(shape):
+    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    yield Tensor("token_embd.weight", "model.embed_tokens.weight", (shape.vocab, shape.hidden))
+    for i in range(shape.layers):
+        for name, hf_name, size in [
+            ("attn_norm", "input_layernorm", (shape.hidden,)),
+            ("attn_q", "self_attn.q_proj", (q, shape.hidden)),
+            ("attn_k", "self_attn.k_proj", (kv, shape.hidden)),
+            ("attn_v", "self_attn.v_proj", (kv, shape.hidden)),
+            ("attn_output", "self_attn.o_proj", (shape.hidden, q)),
+            ("ffn_norm", "post_attention_layernorm", (shape.hidden,)),
+            ("ffn_gate", "mlp.gate_proj", (shape.ffn, shape.hidden)),
+            ("ffn_up", "mlp.up_proj", (shape.ffn, shape.hidden)),
+            ("ffn_down", "mlp.down_proj", (shape.hidden, shape.ffn)),
+        ]:
+            yield Tensor(f"blk.{i}.{name}.weight", f"model.layers.{i}.{hf_name}.weight", size, i)
+    yield Tensor("output_norm.weight", "model.norm.weight", (shape.hidden,))
+    if not shape.tied:
+        yield Tensor("output.weight", "lm_head.weight", (shape.vocab, shape.hidden))
+
+
+def weight_type(tensor, shape, file_type):
+    """What llama-quantize makes of a tensor in a file of this type."""
+    if len(tensor.shape) == 1:
+        return _Q.F32
+    output = "token_embd.weight" if shape.tied else "output.weight"
+    if file_type in ("Q4_K_M", "Q4_0") and tensor.name == output:
+        return _Q.Q6_K
+    if file_type != "Q4_K_M":
+        return _Q[file_type]
+    eighth = shape.layers // 8
+    more_bits = (tensor.layer < eighth or tensor.layer >= 7 * shape.layers // 8 or
+                 (tensor.layer - eighth) % 3 == 2)
+    wide = ".attn_v." in tensor.name or ".ffn_down." in tensor.name
+    return _Q.Q6_K if wide and more_bits else _Q.Q4_K
+
+
+def brain_floats(tensor):
+    return random_blocks.brain_floats(random_blocks.Random(tensor.name, SEED), *tensor.shape)
+
+
+def gguf_data(tensor, kind, shape):
+    if kind == _Q.F32:
+        return np.ones(tensor.shape, np.float32)
+    if kind != _Q.BF16:
+        return random_blocks.quantized(kind, random_blocks.Random(tensor.name, SEED), *tensor.shape)
+    data = brain_floats(tensor)
+    if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
+        # GGUF has the two halves of a head that RoPE turns together row by row.
+        halves = data.reshape(-1, 2, shape.head_dim // 2, tensor.shape[1])
+        data = np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(tensor.shape)
+    return data.view(np.uint8)
+
+
+# ------------------------------------------------------------------------------------- vocabulary
+
+
+def default_model():
+    return pathlib.Path(subprocess.run([environment.SOURCE / "tools/default_model"], check=True,
+                                       stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
+def read_vocabulary(size):
+    fields = gguf.GGUFReader(default_model()).fields
+
+    def get(key):
+        return fields["tokenizer." + key].contents()
+
+    tokens, types = list(get("ggml.tokens")), list(get("ggml.token_type"))
+    unused = range(len(tokens), size)
+    tokens += [f"<|unused_{i}|>" for i in unused]
+    types += [int(gguf.TokenType.UNUSED)] * len(unused)
+    return {"tokens": tokens, "types": types, "merges": list(get("ggml.merges")),
+            "pre": get("ggml.pre"), "bos": get("ggml.bos_token_id"),
+            "eos": get("ggml.eos_token_id"), "template": get("chat_template")}
+
+
+# ---------------------------------------------------------------------------------------- writers
+
+
+def write_gguf(path, name, shape, file_type):
+    vocabulary = read_vocabulary(shape.vocab)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name(f"random {name}")
+    writer.add_vocab_size(shape.vocab)
+    writer.add_context_length(shape.context)
+    writer.add_embedding_length(shape.hidden)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.ffn)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads)
+    writer.add_rope_dimension_count(shape.head_dim)
+    writer.add_rope_freq_base(shape.rope_theta)
+    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{file_type}"])
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(vocabulary["pre"])
+    writer.add_token_list(vocabulary["tokens"])
+    writer.add_token_types(vocabulary["types"])
+    writer.add_token_merges(vocabulary["merges"])
+    writer.add_bos_token_id(vocabulary["bos"])
+    writer.add_eos_token_id(vocabulary["eos"])
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(vocabulary["template"])
+
+    kinds = {tensor: weight_type(tensor, shape, file_type) for tensor in tensors(shape)}
+    for tensor, kind in kinds.items():
+        if kind == _Q.F32:
+            size = (*tensor.shape,)
+            writer.add_tensor_info(tensor.name, size, np.dtype(np.float32), 4 * size[0])
+        else:
+            size = (tensor.shape[0], random_blocks.row_bytes(kind, tensor.shape[1]))
+            writer.add_tensor_info(tensor.name, size, np.dtype(np.uint8), size[0] * size[1],
+                                   raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for tensor, kind in kinds.items():
+        writer.write_tensor_data(gguf_data(tensor, kind, shape))
+    writer.close()
+
+
+def write_safetensors(folder, shape):
+    folder.mkdir()
+    table, offset = {"__metadata__": {"format": "pt"}}, 0
+    for tensor in tensors(shape):
+        end = offset + 2 * int(np.prod(tensor.shape))
+        table[tensor.hf_name] = {"dtype": "BF16", "shape": tensor.shape,
+                                 "data_offsets": [offset, end]}
+        offset = end
+    header = json.dumps(table).encode()
+    header += b" " * (-len(header) % 8)
+    with open(folder / "model.safetensors", "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for tensor in tensors(shape):
+            one = np.uint16(0x3F80)
+            file.write(brain_floats(tensor) if len(tensor.shape) == 2
+                       else np.full(tensor.shape, one))
+    vocabulary = read_vocabulary(shape.vocab)
+    write_json(folder / "config.json", {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "dtype": "bfloat16",
+        "hidden_size": shape.hidden, "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim, "intermediate_size": shape.ffn, "vocab_size": shape.vocab,
+        "max_position_embeddings": shape.context, "rope_theta": shape.rope_theta,
+        "rms_norm_eps": shape.norm_epsilon, "hidden_act": "silu",
+        "tie_word_embeddings": shape.tied, "attention_bias": False, "mlp_bias": False,
+        "bos_token_id": vocabulary["bos"], "eos_token_id": vocabulary["eos"]})
+    write_tokenizer(folder, vocabulary)
+
+
+def write_tokenizer(folder, vocabulary):
+    """The same vocabulary in the format of the tokenizers library."""
+    tokens, control = vocabulary["tokens"], int(gguf.TokenType.CONTROL)
+    write_json(folder / "tokenizer.json", {
+        "version": "1.0", "truncation": None, "padding": None, "normalizer": None,
+        "post_processor": None,
+        "added_tokens": [{"id": i, "content": token, "special": True, "normalized": False,
+                          "single_word": False, "lstrip": False, "rstrip": False}
+                         for i, token in enumerate(tokens) if vocabulary["types"][i] == control],
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Digits", "individual_digits": True},
+            {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True,
+             "use_regex": True}]},
+        "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
+                    "use_regex": True},
+        "model": {"type": "BPE", "dropout": None, "unk_token": None,
+                  "continuing_subword_prefix": None, "end_of_word_suffix": None,
+                  "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
+                  "vocab": {token: i for i, token in enumerate(tokens)},
+                  "merges": [merge.split(" ", 1) for merge in vocabulary["merges"]]}})
+    write_json(folder / "tokenizer_config.json", {
+        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": tokens[vocabulary["bos"]],
+        "eos_token": tokens[vocabulary["eos"]], "chat_template": vocabulary["template"]})
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+# ------------------------------------------------------------------------------------------ cache
+
+
+def digest(path):
+    """SHA-256 of a file, or of a folder's files by name."""
+    if path.is_dir():
+        listing = "".join(f"{file.name} {digest(file)}\n" for file in sorted(path.iterdir()))
+        return hashlib.sha256(listing.encode()).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path):
+    return sum(f.stat().st_size for f in path.iterdir()) if path.is_dir() else path.stat().st_size
+
+
+def manifest_of(path):
+    return path.with_name(path.name + ".json")
+
+
+def is_made(name):
+    path = path_of(name)
+    try:
+        manifest = json.loads(manifest_of(path).read_text())
+        return (manifest["sha256"] == CHECKSUMS.get(name, manifest["sha256"]) and
+                manifest["bytes"] == size_of(path))
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def verify(name, path):
+    """The checksum of what lies at `path`, which must be the one that the name stands for."""
+    found = digest(path)
+    if found != CHECKSUMS.get(name, found):
+        sys.exit(f"{path}: its SHA-256 is {found}, not {CHECKSUMS[name]}")
+    return found
+
+
+def make(name):
+    """The path of a model, which is written first unless it is there."""
+    path = path_of(name)
+    if is_made(name):
+        return path
+    print(f"==> writing {path}", file=sys.stderr)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name("partial-" + path.name)
+    environment.remove(partial)
+    if name in SAFETENSORS:
+        write_safetensors(partial, SAFETENSORS[name])
+    else:
+        write_gguf(partial, name, *MODELS[name])
+    checksum = verify(name, partial)
+    environment.remove(path)
+    partial.rename(path)
+    write_json(manifest_of(path), {"sha256": checksum, "bytes": size_of(path), "seed": SEED})
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    known = [*MODELS, *SAFETENSORS]
+    for name in options.names:
+        if name not in known:
+            parser.error(f"there is no model '{name}', but {', '.join(known)}")
+        path = make(name)
+        if options.check:
+            verify(name, path)
+        print(path)
+    if not options.names:
+        for name in known:
+            print(f"{name:28s}{path_of(name) if is_made(name) else '(not made)'}")
+
+
+if __name__ == "__main__":
+    main()
