@@ -17,10 +17,11 @@ bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Variables of the build, the tests and the tools, and the client's key.
+// Variables of the build, the tests and the tools, the client's key, and the kernels to use
+// (SKEP_CPU).
 bool IsToolVariable(std::string_view name) {
   for (std::string_view tool : {"CACHE_DIR", "GOLDEN_DIR", "SOURCE_DIR", "BUILD_DIR", "TORCH_DIR",
-                                "PYTHON", "BINARY", "TEST_MODEL", "API_KEY"}) {
+                                "PYTHON", "BINARY", "TEST_MODEL", "API_KEY", "CPU"}) {
     if (name == tool) return true;
   }
   return false;
