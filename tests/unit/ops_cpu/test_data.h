@@ -33,7 +33,17 @@ inline std::vector<int64_t> HalfFields(TensorType type) {
     case TensorType::kQ4_0:
     case TensorType::kQ5_0:
     case TensorType::kQ8_0:
+    case TensorType::kQ8_1:
     case TensorType::kIQ4_NL:
+    case TensorType::kIQ4_XS:
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S:
+    case TensorType::kIQ1_S:
+    case TensorType::kQ2_0:
+    case TensorType::kQ1_0:
     case TensorType::kF16:
       return {0};
     case TensorType::kQ4_1:
@@ -41,14 +51,27 @@ inline std::vector<int64_t> HalfFields(TensorType type) {
     case TensorType::kQ4_K:
     case TensorType::kQ5_K:
       return {0, 2};
-    case TensorType::kQ6_K:
-      return {208};
     case TensorType::kQ2_K:
       return {80, 82};
+    case TensorType::kQ3_K:
+      return {108};
+    case TensorType::kQ6_K:
+      return {208};
+    case TensorType::kTQ1_0:
+      return {52};
     case TensorType::kTQ2_0:
       return {64};
     default:
       return {};
+  }
+}
+
+// The float16 of IQ1_M lies in the top nibbles of four 16-bit words.
+inline void SetIq1MScale(std::byte* block, uint16_t half) {
+  for (int i = 0; i < 4; ++i) {
+    const int high = (half >> (4 * i)) & 15;
+    std::byte& byte = block[48 + 2 * i + 1];
+    byte = (byte & std::byte{15}) | static_cast<std::byte>(high << 4);
   }
 }
 
@@ -83,15 +106,23 @@ struct FileMatrix {
       }
     }
     const int64_t block = models::Traits(type).block_bytes;
+    const auto scale = [&] {
+      // Ordinary scales, with zeros, subnormals and both signs among them.
+      float value = normal(random) * 0.02f;
+      if (random() % 16 == 0) value = 0.0f;
+      if (random() % 16 == 0) value = 0x1p-20f;
+      if (fill != Fill::kRandom && random() % 2 == 0) value = random() % 2 ? 900.0f : -900.0f;
+      return FloatToHalf(value);
+    };
     for (int64_t at = 0; at < static_cast<int64_t>(bytes.size()); at += block) {
       for (int64_t field : HalfFields(type)) {
-        // Ordinary scales, with zeros, subnormals and both signs among them.
-        float value = normal(random) * 0.02f;
-        if (random() % 16 == 0) value = 0.0f;
-        if (random() % 16 == 0) value = 0x1p-20f;
-        if (fill != Fill::kRandom && random() % 2 == 0) value = random() % 2 ? 900.0f : -900.0f;
-        const uint16_t half = FloatToHalf(value);
+        const uint16_t half = scale();
         std::memcpy(bytes.data() + at + field, &half, 2);
+      }
+      if (type == TensorType::kIQ1_M) SetIq1MScale(bytes.data() + at, scale());
+      if (type == TensorType::kMXFP4) {
+        // An exponent: 2^-20 to 2^10, and the subnormal numbers of e = 0 and 1.
+        bytes[at] = static_cast<std::byte>(random() % 16 == 0 ? random() % 2 : 107 + random() % 30);
       }
     }
     for (int64_t i = 0; i < rows; ++i) pointers.push_back(bytes.data() + i * row_bytes);
