@@ -58,9 +58,7 @@ void ReadMXFP4(const uint8_t* row, int64_t block, RowBlock* out) {
 
 // The 2-bit codes of Q2_K, Q3_K and TQ2_0.
 void ReadTwoBits(const uint8_t* qs, int sub, uint8_t* codes) {
-  const uint8_t* bytes = qs + sub / 4 * 32;
-  const int shift = 2 * (sub % 4);
-  for (int i = 0; i < 32; ++i) codes[i] = (bytes[i] >> shift) & 3;
+  ReadFields<2>(qs + sub / 4 * 32, 2 * (sub % 4), 0, codes);
 }
 
 void ReadQ2_K(const uint8_t* row, int64_t block, RowBlock* out) {
@@ -84,7 +82,7 @@ void ReadQ3_K(const uint8_t* row, int64_t block, RowBlock* out) {
     out->scale[i] = static_cast<uint8_t>((low | high << 4) - 32);
   }
   ReadTwoBits(p + 32, sub, out->codes);
-  for (int i = 0; i < 32; ++i) out->codes[i] |= ((p[i] >> sub) & 1) << 2;
+  ReadFields<1, /*kAdd=*/true>(p, sub, 2, out->codes);
 }
 
 // The 6-bit scale and minimum of sub-block `i` of a Q4_K or Q5_K block.
@@ -100,9 +98,7 @@ void ReadScaleMin(const uint8_t* packed, int i, uint8_t* scale) {
 
 // Sub-blocks 2g and 2g + 1 are the nibbles of the same 32 bytes.
 void ReadSubBlockNibbles(const uint8_t* qs, int sub, uint8_t* codes) {
-  const uint8_t* bytes = qs + sub / 2 * 32;
-  const int shift = 4 * (sub % 2);
-  for (int i = 0; i < 32; ++i) codes[i] = (bytes[i] >> shift) & 15;
+  ReadFields<4>(qs + sub / 2 * 32, 4 * (sub % 2), 0, codes);
 }
 
 void ReadQ4_K(const uint8_t* row, int64_t block, RowBlock* out) {
@@ -121,19 +117,14 @@ void ReadQ5_K(const uint8_t* row, int64_t block, RowBlock* out) {
   out->super[1] = FileU16(p + 2);
   ReadScaleMin(p + 4, sub, out->scale);
   ReadSubBlockNibbles(p + 48, sub, out->codes);
-  for (int i = 0; i < 32; ++i) out->codes[i] |= ((p[16 + i] >> sub) & 1) << 4;
+  ReadFields<1, /*kAdd=*/true>(p + 16, sub, 4, out->codes);
 }
 
 void ReadQ6_K(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 210;
-  const uint8_t* low = p + sub / 4 * 64 + sub % 2 * 32;
-  const uint8_t* high = p + 128 + sub / 4 * 32;
-  const int low_shift = sub % 4 / 2 * 4;
-  const int high_shift = sub % 4 * 2;
-  for (int i = 0; i < 32; ++i) {
-    out->codes[i] = ((low[i] >> low_shift) & 15) | ((high[i] >> high_shift) & 3) << 4;
-  }
+  ReadFields<4>(p + sub / 4 * 64 + sub % 2 * 32, sub % 4 / 2 * 4, 0, out->codes);
+  ReadFields<2, /*kAdd=*/true>(p + 128 + sub / 4 * 32, sub % 4 * 2, 4, out->codes);
   out->scale[0] = p[192 + 2 * sub];
   out->scale[1] = p[192 + 2 * sub + 1];
   out->super[0] = FileU16(p + 208);
@@ -185,7 +176,11 @@ void ReadQ2_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block / 2 * 18;
   out->half[0] = FileU16(p);
   const uint8_t* qs = p + 2 + block % 2 * 8;
-  for (int i = 0; i < 32; ++i) out->codes[i] = (qs[i / 4] >> (2 * (i % 4))) & 3;
+  for (int i = 0; i < 8; ++i) {                                  // a byte becomes four
+    uint32_t four = qs[i] | static_cast<uint32_t>(qs[i]) << 12;  // pairs 0, 1 and 2, 3
+    four = (four | four << 6) & 0x03030303u;
+    std::memcpy(out->codes + 4 * i, &four, 4);
+  }
 }
 
 void ReadQ1_0(const uint8_t* row, int64_t block, RowBlock* out) {

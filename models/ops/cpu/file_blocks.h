@@ -50,6 +50,21 @@ inline void ReadNibbles(const uint8_t* packed, uint8_t* codes) {
   }
 }
 
+// Bits [shift, shift + kBits) of 32 bytes, moved to bit `to`: into the codes, or added to them.
+template <int kBits, bool kAdd = false>
+inline void ReadFields(const uint8_t* bytes, int shift, int to, uint8_t* codes) {
+  constexpr uint64_t kMask = 0x0101010101010101u * ((1u << kBits) - 1u);
+  for (int i = 0; i < 32; i += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, bytes + i, 8);
+    eight = ((eight >> shift) & kMask) << to;
+    uint64_t before = 0;
+    if (kAdd) std::memcpy(&before, codes + i, 8);
+    eight |= before;
+    std::memcpy(codes + i, &eight, 8);
+  }
+}
+
 // Byte k of the result is bit k.
 inline uint64_t SpreadBits(unsigned bits) {
   constexpr uint64_t kOnes = 0x0101010101010101u;

@@ -250,11 +250,14 @@ TEST(PackedMatrixTest, RejectsColumnsThatAreNoWholeBlocks) {
 TEST(GemmTest, EqualsExactArithmeticOnQuantisedActivations) {
   for (CpuLevel level : LevelsHere()) {
     const Kernels& kernels = KernelsFor(level);
+    // The slower levels take one row at a time.
+    std::vector<int64_t> row_counts = {1, 7, 13};
+    if (level == CpuLevel::kAvx512) row_counts = {1, 2, 3, 5, 7, 11, 12, 13, 25};
     for (TensorType type : AllTypes()) {
       for (int64_t columns : ColumnsFor(type)) {
         for (int64_t outputs : {1, 17, 50}) {
           const Case c(type, outputs, columns);
-          for (int64_t rows : {1, 2, 3, 5, 7, 11, 12, 13, 25}) {
+          for (int64_t rows : row_counts) {
             ExpectProduct(kernels, c, RandomActivations(rows, columns, /*seed=*/rows), rows);
             if (HasFatalFailure()) return;
           }
