@@ -165,17 +165,17 @@ constexpr Int8Format MakeInt8Format(int64_t decode_tiles) {
 
 // In the order of PackedFormat.
 inline constexpr Int8Format kInt8Formats[kNumInt8Formats] = {
-    MakeInt8Format<Q40Reader>(6),     MakeInt8Format<Q41Reader>(6),
-    MakeInt8Format<Q50Reader>(4),     MakeInt8Format<Q51Reader>(4),
-    MakeInt8Format<Q80Reader>(1000),  MakeInt8Format<Q2KReader>(4),
-    MakeInt8Format<Q3KReader>(3),     MakeInt8Format<Q4KReader>(6),
-    MakeInt8Format<Q5KReader>(4),     MakeInt8Format<Q6KReader>(3),
-    MakeInt8Format<Iq4NlReader>(4),   MakeInt8Format<Iq4XsReader>(4),
-    MakeInt8Format<MxFp4Reader>(4),   MakeInt8Format<NvFp4Reader>(4),
-    MakeInt8Format<Iq3XxsReader>(4),  MakeInt8Format<Iq3SReader>(4),
-    MakeInt8Format<Iq2XxsReader>(3),  MakeInt8Format<Iq2SReader>(3),
-    MakeInt8Format<Iq1SReader>(3),    MakeInt8Format<Iq1MReader>(3),
-    MakeInt8Format<TernaryReader>(4), MakeInt8Format<Q20Reader>(4),
+    MakeInt8Format<Q40Reader>(6),      MakeInt8Format<Q41Reader>(6),
+    MakeInt8Format<Q50Reader>(4),      MakeInt8Format<Q51Reader>(4),
+    MakeInt8Format<Q80Reader>(1000),   MakeInt8Format<Q2KReader>(6),
+    MakeInt8Format<Q3KReader>(2),      MakeInt8Format<Q4KReader>(6),
+    MakeInt8Format<Q5KReader>(4),      MakeInt8Format<Q6KReader>(3),
+    MakeInt8Format<Iq4NlReader>(12),   MakeInt8Format<Iq4XsReader>(8),
+    MakeInt8Format<MxFp4Reader>(8),    MakeInt8Format<NvFp4Reader>(12),
+    MakeInt8Format<Iq3XxsReader>(8),   MakeInt8Format<Iq3SReader>(8),
+    MakeInt8Format<Iq2XxsReader>(2),   MakeInt8Format<Iq2SReader>(2),
+    MakeInt8Format<Iq1SReader>(2),     MakeInt8Format<Iq1MReader>(2),
+    MakeInt8Format<TernaryReader>(12), MakeInt8Format<Q20Reader>(12),
     MakeInt8Format<Q10Reader>(4),
 };
 

@@ -2,6 +2,8 @@
 #ifndef SKEP_TESTS_UNIT_OPS_CPU_TEST_DATA_H_
 #define SKEP_TESTS_UNIT_OPS_CPU_TEST_DATA_H_
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -163,6 +165,71 @@ inline void QuantiseRows(const Kernels& kernels, const float* x, int64_t rows, i
   for (int64_t r = 0; r < rows; ++r) {
     kernels.quantise(x + r * columns, columns, blocks + ActivationIndex(r, 0, BlocksOf(columns)));
   }
+}
+
+// Every block type that files may have.
+inline const std::vector<TensorType> kInt8Types = {
+    TensorType::kQ4_0,   TensorType::kQ4_1,    TensorType::kQ5_0,   TensorType::kQ5_1,
+    TensorType::kQ8_0,   TensorType::kQ8_1,    TensorType::kQ2_K,   TensorType::kQ3_K,
+    TensorType::kQ4_K,   TensorType::kQ5_K,    TensorType::kQ6_K,   TensorType::kIQ4_NL,
+    TensorType::kIQ4_XS, TensorType::kMXFP4,   TensorType::kNVFP4,  TensorType::kIQ3_XXS,
+    TensorType::kIQ3_S,  TensorType::kIQ2_XXS, TensorType::kIQ2_XS, TensorType::kIQ2_S,
+    TensorType::kIQ1_S,  TensorType::kIQ1_M,   TensorType::kTQ1_0,  TensorType::kTQ2_0,
+    TensorType::kQ2_0,   TensorType::kQ1_0};
+inline const std::vector<TensorType> kOtherTypes = {TensorType::kF32, TensorType::kF16,
+                                                    TensorType::kBF16, TensorType::kI8};
+
+inline std::vector<TensorType> AllTypes() {
+  std::vector<TensorType> all = kInt8Types;
+  all.insert(all.end(), kOtherTypes.begin(), kOtherTypes.end());
+  return all;
+}
+
+struct Case {
+  FileMatrix file;
+  Arena arena;
+  PackedMatrix packed;
+  std::vector<float> weights;
+
+  Case(TensorType type, int64_t rows, int64_t columns, Fill fill = Fill::kRandom, uint32_t seed = 1)
+      : file(type, rows, columns, fill, seed), weights(file.Decoded()) {
+    absl::StatusOr<PackedMatrix> result = PackedMatrix::Pack(type, columns, file.pointers, arena);
+    EXPECT_TRUE(result.ok()) << result.status();
+    packed = *result;
+  }
+};
+
+// y = W x by a level's kernel. `parts`: into how many calls the units are cut.
+inline std::vector<float> Multiply(const Kernels& kernels, const PackedMatrix& matrix,
+                                   const float* x, int64_t rows, int64_t parts = 1) {
+  AlignedBlocks blocks(rows, matrix.columns());
+  QuantiseRows(kernels, x, rows, matrix.columns(), blocks.data());
+  std::vector<float> y(rows * matrix.rows(), -1.0f);
+  std::vector<ActivationBlock> workspace(GemmWorkspaceBytes(matrix) / 64 + 1);
+  GemmJob job;
+  job.matrix = &matrix;
+  job.blocks = blocks.data();
+  job.values = x;
+  job.values_stride = matrix.columns();
+  job.rows = rows;
+  job.out = y.data();
+  job.out_stride = matrix.rows();
+  const int64_t units = UnitsOf(matrix);
+  for (int64_t p = 0; p < parts; ++p) {
+    kernels.gemm(job, units * p / parts, units * (p + 1) / parts,
+                 reinterpret_cast<uint8_t*>(workspace.data()));
+  }
+  return y;
+}
+
+// Row lengths to try: one block and several, with and without whole tiles of 256.
+inline std::vector<int64_t> ColumnsFor(TensorType type) {
+  const int64_t block = models::Traits(type).block_elements;
+  if (block == 256) return {256, 768};
+  if (block == 1) return {1, 31, 100};
+  if (block == 128) return {128, 384};
+  if (block == 64) return {64, 192, 576};
+  return {32, 96, 576};
 }
 
 }  // namespace skep::cpu
