@@ -50,6 +50,7 @@ endif()
 
 if(SKEP_SERVER)
   find_package(gRPC CONFIG REQUIRED)
+  find_package(OpenSSL REQUIRED)
   find_package(prometheus-cpp CONFIG REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(spdlog REQUIRED)

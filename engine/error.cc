@@ -36,6 +36,7 @@ constexpr Row kTable[] = {
     {Reason::kNeverFits, "NEVER_FITS", absl::StatusCode::kFailedPrecondition, false},
     {Reason::kUnknownModel, "UNKNOWN_MODEL", absl::StatusCode::kNotFound, false},
     {Reason::kQueueFull, "QUEUE_FULL", absl::StatusCode::kResourceExhausted, true},
+    {Reason::kUnauthenticated, "UNAUTHENTICATED", absl::StatusCode::kUnauthenticated, false},
     {Reason::kStalledReader, "STALLED_READER", absl::StatusCode::kResourceExhausted, false},
     {Reason::kDraining, "DRAINING", absl::StatusCode::kUnavailable, true},
     {Reason::kNotReady, "NOT_READY", absl::StatusCode::kUnavailable, true},

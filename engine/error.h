@@ -17,22 +17,23 @@
 namespace skep::engine {
 
 enum class Reason {
-  kInvalidField,    // a field's value: NaN, out of range, bad id, malformed       INVALID_ARGUMENT
-  kPromptTooLong,   // prompt + max_tokens does not fit the model's context        INVALID_ARGUMENT
-  kLimitExceeded,   // n, stop strings, logprobs ... over this server's cap        INVALID_ARGUMENT
-  kTemplateFailed,  // the chat template refused the messages                      INVALID_ARGUMENT
-  kNoChatTemplate,  // chat messages, but the model has no template             FAILED_PRECONDITION
-  kNeverFits,       // needs more cache than this server has in all             FAILED_PRECONDITION
-  kUnknownModel,    // the request names another model                                    NOT_FOUND
-  kQueueFull,       // requests or prompt tokens over the admission limit        RESOURCE_EXHAUSTED
-  kStalledReader,   // the client stopped reading                                RESOURCE_EXHAUSTED
-  kDraining,        // shutting down                                                    UNAVAILABLE
-  kNotReady,        // loading, or the engine stopped advancing                         UNAVAILABLE
-  kDeadlineExceeded,  //                                                            DEADLINE_EXCEEDED
-  kCancelled,      //                                                                    CANCELLED
-  kUnsupported,    // architecture, quantisation or feature not implemented          UNIMPLEMENTED
-  kInvalidLogits,  // the model's output was NaN                                          INTERNAL
-  kInternal,       //                                                                     INTERNAL
+  kInvalidField,     // a field's value: NaN, out of range, bad id, malformed       INVALID_ARGUMENT
+  kPromptTooLong,    // prompt + max_tokens does not fit the model's context        INVALID_ARGUMENT
+  kLimitExceeded,    // n, stop strings, logprobs ... over this server's cap        INVALID_ARGUMENT
+  kTemplateFailed,   // the chat template refused the messages                      INVALID_ARGUMENT
+  kNoChatTemplate,   // chat messages, but the model has no template             FAILED_PRECONDITION
+  kNeverFits,        // needs more cache than this server has in all             FAILED_PRECONDITION
+  kUnknownModel,     // the request names another model                                    NOT_FOUND
+  kQueueFull,        // requests or prompt tokens over the admission limit        RESOURCE_EXHAUSTED
+  kUnauthenticated,  // no API key, or one that is not known                      UNAUTHENTICATED
+  kStalledReader,    // the client stopped reading                                RESOURCE_EXHAUSTED
+  kDraining,         // shutting down                                                    UNAVAILABLE
+  kNotReady,         // loading, or the engine stopped advancing                         UNAVAILABLE
+  kDeadlineExceeded,  //                                                           DEADLINE_EXCEEDED
+  kCancelled,      //                                                                      CANCELLED
+  kUnsupported,    // architecture, quantisation or feature not implemented            UNIMPLEMENTED
+  kInvalidLogits,  // the model's output was NaN                                            INTERNAL
+  kInternal,       //                                                                       INTERNAL
 };
 
 // UPPER_SNAKE name for google.rpc.ErrorInfo.reason, for example "INVALID_FIELD".

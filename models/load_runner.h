@@ -20,7 +20,7 @@ struct RunnerOptions {
   std::string ops = "fused";
   int32_t threads = 0;                // 0: what the cgroup and the machine give
   int64_t kv_cache_memory = 0;        // bytes; 0: a share of the memory that is free
-  std::string kv_cache_type = "f16";  // "f16", "bf16" or "f32"
+  std::string kv_cache_type = "f16";  // "f16", "bf16", "int8" or "f32"
   int64_t context_length = 0;         // 0: the model's own, at most
   int32_t max_sequences = 64;
   int32_t max_batch_tokens = 512;

@@ -17,10 +17,10 @@ bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Variables of the build, the tests and the tools.
+// Variables of the build, the tests and the tools, and the client's key.
 bool IsToolVariable(std::string_view name) {
   for (std::string_view tool : {"CACHE_DIR", "GOLDEN_DIR", "SOURCE_DIR", "BUILD_DIR", "TORCH_DIR",
-                                "PYTHON", "BINARY", "TEST_MODEL"}) {
+                                "PYTHON", "BINARY", "TEST_MODEL", "API_KEY"}) {
     if (name == tool) return true;
   }
   return false;

@@ -18,8 +18,9 @@ using NamesAndValues = std::vector<std::pair<std::string, std::string>>;
 absl::StatusOr<NamesAndValues> ReadConfigText(std::string_view text, std::string_view file);
 
 // The SKEP_* variables of an environment, as options: SKEP_MAX_SEQUENCES -> max-sequences. Those
-// that belong to something else are left out: SKEP_CACHE_DIR and its like of the tools, and what
-// Kubernetes sets in every container for a Service named skep (SKEP_SERVICE_HOST, SKEP_PORT ...).
+// that belong to something else are left out: SKEP_CACHE_DIR and its like of the tools,
+// SKEP_API_KEY of clients, and what Kubernetes sets in every container for a Service named skep
+// (SKEP_SERVICE_HOST, SKEP_PORT ...).
 NamesAndValues ReadEnvironment(const char* const* environment);
 
 // One command line with the precedence command line > environment > file, for a parser that takes

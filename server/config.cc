@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "absl/strings/match.h"
+#include "server/view.h"
 
 namespace skep::server {
 
@@ -12,6 +13,13 @@ std::string DefaultServedName(const std::string& path) {
   std::string name = file.filename().string();
   if (absl::EndsWith(name, ".gguf")) name.resize(name.size() - 5);
   return name.empty() || name == "." ? "model" : name;
+}
+
+bool IsLoopback(std::string_view address) {
+  for (const char* prefix : {"127.", "localhost:", "[::1]:", "unix:"}) {
+    if (absl::StartsWith(View(address), prefix)) return true;
+  }
+  return false;
 }
 
 }  // namespace skep::server

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "engine/engine.h"
@@ -23,8 +24,19 @@ struct ModelOptions {
   int32_t max_batch_tokens = 512;
 };
 
+// Files in PEM format; empty names: none.
+struct TlsOptions {
+  std::string certificate;  // the server's, with its chain
+  std::string key;          // that certificate's, without a passphrase
+  std::string client_ca;    // clients must show a certificate that one of these signed
+
+  bool enabled() const { return !certificate.empty() || !key.empty() || !client_ca.empty(); }
+};
+
 struct GrpcOptions {
   std::string address = "127.0.0.1:8001";
+  TlsOptions tls;
+  std::string api_keys;  // a file as ApiKeys::Parse reads it; empty: everybody may call
   int64_t max_message_bytes = 16 << 20;
   int64_t memory_bytes = int64_t{1} << 30;  // gRPC's buffers, over all connections
   int32_t max_concurrent_streams = 1024;    // of one connection
@@ -47,6 +59,9 @@ struct ServeConfig {
 
 // "SmolLM2.Q4_1" for "/models/SmolLM2.Q4_1.gguf".
 std::string DefaultServedName(const std::string& path);
+
+// Whether "HOST:PORT", as written, is reached from this machine alone.
+bool IsLoopback(std::string_view address);
 
 }  // namespace skep::server
 

@@ -43,6 +43,14 @@ void AddEngineOptions(CLI::App& command, engine::EngineOptions& options) {
       ->capture_default_str();
   AddBytes(command, "--max-waiting-prompt-bytes", options.max_waiting_prompt_bytes,
            "Bytes of prompts that may wait (64MiB, ...)");
+  command
+      .add_option("--max-waiting-per-tenant", options.max_waiting_per_tenant,
+                  "Requests of one tenant (see --api-keys) that may wait; 0: as many as of all")
+      ->check(CLI::Range(0.0, kMost))
+      ->capture_default_str();
+  AddBytes(command, "--max-waiting-prompt-bytes-per-tenant",
+           options.max_waiting_prompt_bytes_per_tenant,
+           "Bytes of prompts of one tenant that may wait; 0: as many as of all");
   command.add_option("--prefix-cache", options.prefix_cache, "Share the prefixes of prompts")
       ->type_name("true|false")
       ->capture_default_str();
@@ -66,10 +74,25 @@ void AddEngineOptions(CLI::App& command, engine::EngineOptions& options) {
              "End a request whose client has not read for so long");
 }
 
+void AddSecurityOptions(CLI::App& command, GrpcOptions& options) {
+  CLI::Option* certificate = AddFile(command, "--tls-certificate", options.tls.certificate,
+                                     "Serve gRPC over TLS with this certificate (PEM, chain)");
+  CLI::Option* key = AddFile(command, "--tls-key", options.tls.key,
+                             "The certificate's private key (PEM, no passphrase)");
+  certificate->needs(key);
+  key->needs(certificate);
+  AddFile(command, "--tls-client-ca", options.tls.client_ca,
+          "Demand client certificates that one of these CAs signed (PEM)")
+      ->needs(certificate);
+  AddFile(command, "--api-keys", options.api_keys,
+          "Demand an API key of every call but health and reflection: one TENANT:KEY a line");
+}
+
 void AddGrpcOptions(CLI::App& command, GrpcOptions& options) {
   command.add_option("--grpc-address", options.address, "Where gRPC listens")
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  AddSecurityOptions(command, options);
   AddBytes(command, "--max-message-bytes", options.max_message_bytes, "Largest message accepted");
   AddBytes(command, "--grpc-memory", options.memory_bytes, "Memory for gRPC's buffers");
   command
@@ -88,6 +111,14 @@ void AddGrpcOptions(CLI::App& command, GrpcOptions& options) {
 }
 
 }  // namespace
+
+CLI::Option* AddFile(CLI::App& command, const std::string& name, std::string& path,
+                     const std::string& help) {
+  const auto not_empty = [](const std::string& value) {
+    return value.empty() ? "the name of the file is empty" : "";
+  };
+  return command.add_option(name, path, help)->type_name("FILE")->check(not_empty);
+}
 
 void AddModelPath(CLI::App& command, std::string& path) {
   command.add_option("--model", path, "A .gguf file, or a folder with config.json and SafeTensors")
@@ -109,7 +140,7 @@ void AddModelOptions(CLI::App& command, ModelOptions& options) {
   AddBytes(command, "--kv-cache-memory", options.kv_cache_memory,
            "Memory of the KV cache (512MiB, 4GiB, ...); 0: a share of what is free");
   command.add_option("--kv-cache-type", options.kv_cache_type, "Type of the KV cache")
-      ->check(CLI::IsMember({"f16", "bf16", "f32"}))
+      ->check(CLI::IsMember({"f16", "bf16", "int8", "f32"}))
       ->capture_default_str();
   command
       .add_option("--context", options.context_length,

@@ -5,8 +5,10 @@
 
 #include "absl/random/random.h"
 #include "absl/strings/str_format.h"
+#include "server/grpc/credentials.h"
 #include "server/grpc/inference_service.h"
 #include "server/logging.h"
+#include "server/read_file.h"
 
 namespace skep::server {
 namespace {
@@ -41,6 +43,7 @@ Server::Server(const ServeConfig& config)
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeConfig& config) {
   auto server = std::unique_ptr<Server>(new Server(config));
+  if (absl::Status s = server->ReadSecurityFiles(); !s.ok()) return s;
   Server* self = server.get();
   absl::StatusOr<std::unique_ptr<HttpListener>> http = HttpListener::Start(
       config.metrics_address, {.metrics = [self] { return self->metrics_.Serialize(); },
@@ -49,6 +52,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServeConfig& config)
   if (!http.ok()) return http.status();
   server->http_ = *std::move(http);
   return server;
+}
+
+absl::Status Server::ReadSecurityFiles() {
+  auto credentials = MakeServerCredentials(config_.grpc.tls);
+  if (!credentials.ok()) return credentials.status();
+  credentials_ = *std::move(credentials);
+  if (!config_.grpc.tls.enabled() && !IsLoopback(config_.grpc.address)) {
+    Log(LogLevel::kWarn, "gRPC without TLS: prompts, answers and API keys travel unencrypted",
+        {{"grpc_address", config_.grpc.address}});
+  }
+  if (config_.grpc.api_keys.empty()) return absl::OkStatus();
+  absl::StatusOr<std::string> text = ReadFile(config_.grpc.api_keys);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<ApiKeys> keys = ApiKeys::Parse(*text, config_.grpc.api_keys);
+  if (!keys.ok()) return keys.status();
+  api_keys_ = std::make_unique<ApiKeys>(*std::move(keys));
+  return absl::OkStatus();
 }
 
 Server::~Server() {
@@ -63,9 +83,10 @@ absl::Status Server::Serve(std::unique_ptr<engine::Engine> engine, bool has_chat
   }
   engine_ = std::move(engine);
   metrics_.ShowEngine(engine_.get());
-  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc = GrpcServer::Start(
-      config_.grpc, MakeServiceOptions(config_, served_model_name_, has_chat_template),
-      engine_.get(), &metrics_);
+  ServiceOptions service = MakeServiceOptions(config_, served_model_name_, has_chat_template);
+  service.api_keys = api_keys_.get();
+  absl::StatusOr<std::unique_ptr<GrpcServer>> grpc =
+      GrpcServer::Start(config_.grpc, credentials_, service, engine_.get(), &metrics_);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   serving_ = true;

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
+#include "server/api_keys.h"
 #include "server/config.h"
 #include "server/grpc/grpc_server.h"
 #include "server/metrics/http_listener.h"
@@ -24,7 +25,8 @@ inline constexpr std::string_view kVersion = "0.1.0";
 // destroyed.
 class Server final {
  public:
-  // Listens for metrics and probes, nothing else. Errors: as HttpListener::Start.
+  // Reads the files of TLS and API keys, and listens for metrics and probes, nothing else. Errors:
+  // as MakeServerCredentials, ApiKeys::Parse and HttpListener::Start.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServeConfig& config);
   ~Server();
 
@@ -49,12 +51,15 @@ class Server final {
 
  private:
   explicit Server(const ServeConfig& config);
+  absl::Status ReadSecurityFiles();
   absl::Status Live() const;
   absl::Status Ready() const;
 
   const ServeConfig config_;
   const std::string served_model_name_;
   Metrics metrics_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
+  std::unique_ptr<ApiKeys> api_keys_;  // null: everybody may call
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<GrpcServer> grpc_;
   std::atomic<bool> serving_{false};  // engine_ and grpc_ are set from then on

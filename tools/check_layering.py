@@ -18,6 +18,7 @@ LIBRARIES = {
     "cuda": r"(cuda|cublas|cudnn|nccl)",
     "json": r"nlohmann/",
     "grpc": r"grpc(pp|\+\+)?/",
+    "openssl": r"openssl/",
     "protobuf": r"google/|.*\.pb\.h$",
     "prometheus": r"prometheus/",
     "civetweb": r"(civetweb\.h|CivetServer\.h)$",
@@ -59,7 +60,8 @@ RULES = {
     "engine/tokenizer": ({"absl", "json", "re2", "pcre2", "sentencepiece"},
                          ["engine", "models/weights", "scheduler/types.h"], []),
     "engine/chat_template": ({"absl", "json"}, ["engine"], []),
-    "server": ({"absl", "json", "grpc", "protobuf", "prometheus", "civetweb", "cli11", "spdlog"},
+    "server": ({"absl", "json", "grpc", "openssl", "protobuf", "prometheus", "civetweb", "cli11",
+                "spdlog"},
                ["server", "engine", "scheduler", "models/runner.h", "models/load_runner.h",
                 "models/weights"], []),
     # Tests may look at everything; what they link decides. The fakes stay as light as the seams.

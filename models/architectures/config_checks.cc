@@ -47,9 +47,9 @@ absl::StatusOr<DecoderShape> ReadDecoderShape(const ConfigView& view, HeadDim he
         view.file(), ": ", attention.query_heads, " attention heads over ", attention.kv_heads,
         " key-value heads: the first must be a multiple of the second"));
   }
-  if (attention.head_dim % 2 != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(view.file(), ": head_dim ", attention.head_dim, " must be even"));
+  if (attention.head_dim % 2 != 0 || attention.head_dim > kMaxHeadDim) {
+    return absl::InvalidArgumentError(absl::StrCat(view.file(), ": head_dim ", attention.head_dim,
+                                                   " must be even and at most ", kMaxHeadDim));
   }
   return shape;
 }

@@ -112,9 +112,11 @@ absl::StatusOr<std::unique_ptr<Ops>> MakeOps(const RunnerOptions& options) {
     kv_type = cpu::KvType::kBF16;
   } else if (options.kv_cache_type == "f32") {
     kv_type = cpu::KvType::kF32;
+  } else if (options.kv_cache_type == "int8") {
+    kv_type = cpu::KvType::kI8;
   } else {
     return absl::InvalidArgumentError(absl::StrCat("key-value cache type '", options.kv_cache_type,
-                                                   "': 'f16', 'bf16' or 'f32' is right"));
+                                                   "': 'f16', 'bf16', 'int8' or 'f32' is right"));
   }
   // Our own pool does the work; libtorch's would only take its cores away.
   at::set_num_threads(1);

@@ -29,7 +29,7 @@ using nlohmann::ordered_json;
 
 struct BenchOptions {
   ModelOptions model;
-  std::string target;
+  TargetOptions target;
   int32_t prompt_tokens = 512;
   int32_t generate_tokens = 128;
   std::vector<int32_t> concurrency = {1, 4, 8, 16, 32};
@@ -110,7 +110,8 @@ int64_t PeakMemory() {
 
 int Finish(const BenchOptions& options, ordered_json head, absl::StatusOr<ordered_json> runs) {
   if (!runs.ok()) return Fail(runs.status());
-  head["peak_rss_bytes"] = options.target.empty() ? ordered_json(PeakMemory()) : ordered_json();
+  head["peak_rss_bytes"] =
+      options.target.address.empty() ? ordered_json(PeakMemory()) : ordered_json();
   head["runs"] = *std::move(runs);
   if (options.json) PrintJson(head);
   return 0;
@@ -142,11 +143,12 @@ int BenchLocal(BenchOptions options) {
 }
 
 int BenchRemote(const BenchOptions& options) {
-  const Client client(options.target);
-  absl::StatusOr<RemoteModel> model = client.GetModel();
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(options.target);
+  if (!client.ok()) return Fail(client.status());
+  absl::StatusOr<RemoteModel> model = (*client)->GetModel();
   if (!model.ok()) return Fail(model.status());
   const RunRequest run = [&](engine::GenerationRequest request, const OnDelta& on_delta) {
-    return client.Stream(request, on_delta).status();
+    return (*client)->Stream(request, on_delta).status();
   };
   return Finish(options,
                 {{"model", model->name},
@@ -163,8 +165,7 @@ void AddBenchCommand(CLI::App& app, Run& run) {
   CLI::App* command = app.add_subcommand("bench", "Measure speed, here or of a server");
   AddModelOptions(*command, options->model);
   command->get_option("--model")->required(false);
-  command->add_option("--target", options->target, "Measure the server there")
-      ->type_name("HOST:PORT");
+  AddTargetOptions(*command, options->target, "Measure the server there");
   command->add_option("--prompt-tokens", options->prompt_tokens, "Tokens of each prompt")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
@@ -178,11 +179,11 @@ void AddBenchCommand(CLI::App& app, Run& run) {
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &run] {
-    if (options->model.path.empty() == options->target.empty()) {
+    if (options->model.path.empty() == options->target.address.empty()) {
       throw CLI::ValidationError("bench", "give either --model or --target");
     }
     run = [options] {
-      return options->target.empty() ? BenchLocal(*options) : BenchRemote(*options);
+      return options->target.address.empty() ? BenchLocal(*options) : BenchRemote(*options);
     };
   });
 }

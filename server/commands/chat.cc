@@ -30,7 +30,7 @@ constexpr float kChatTopP = 0.9f;
 struct ChatOptions {
   ModelOptions model;
   SamplingFlags sampling;
-  std::string target;
+  TargetOptions target;
   std::string system;
 };
 
@@ -96,9 +96,10 @@ int Converse(const ChatOptions& options, const Answer& answer) {
 }
 
 int ChatRemote(const ChatOptions& options) {
-  const Client client(options.target);
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(options.target);
+  if (!client.ok()) return Fail(client.status());
   return Converse(options, [&](engine::GenerationRequest request, const OnDelta& on_delta) {
-    return client.Stream(request, on_delta).status();
+    return (*client)->Stream(request, on_delta).status();
   });
 }
 
@@ -126,14 +127,14 @@ void AddChatCommand(CLI::App& app, Run& run) {
   AddModelOptions(*command, options->model);
   command->get_option("--model")->required(false);
   AddSamplingFlags(*command, options->sampling);
-  command->add_option("--target", options->target, "Use the server there")->type_name("HOST:PORT");
+  AddTargetOptions(*command, options->target, "Use the server there");
   command->add_option("--system", options->system, "The system message");
   command->callback([options, &run] {
-    if (options->model.path.empty() == options->target.empty()) {
+    if (options->model.path.empty() == options->target.address.empty()) {
       throw CLI::ValidationError("chat", "give either --model or --target");
     }
     run = [options] {
-      return options->target.empty() ? ChatLocal(*options) : ChatRemote(*options);
+      return options->target.address.empty() ? ChatLocal(*options) : ChatRemote(*options);
     };
   });
 }

@@ -2,9 +2,17 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <utility>
 #include <variant>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/api_keys.h"
 #include "server/grpc/status.h"
+#include "server/options.h"
+#include "server/read_file.h"
 #include "skep/v1/inference.grpc.pb.h"
 
 namespace skep::server {
@@ -44,23 +52,76 @@ v1::GenerateRequest ToMessage(const engine::GenerationRequest& request) {
   return out;
 }
 
+// "" when there is none. What is no key would abort inside gRPC.
+absl::StatusOr<std::string> ReadApiKey(const TargetOptions& options) {
+  std::string source = "SKEP_API_KEY";
+  std::string text;
+  if (!options.api_key_file.empty()) {
+    source = options.api_key_file;
+    absl::StatusOr<std::string> file = ReadFile(source);
+    if (!file.ok()) return file.status();
+    text = *std::move(file);
+  } else if (const char* variable = std::getenv("SKEP_API_KEY"); variable != nullptr) {
+    text = variable;
+  } else {
+    return "";
+  }
+  absl::StripAsciiWhitespace(&text);
+  if (absl::Status s = CheckApiKey(text); !s.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(source, ": ", s.message()));
+  }
+  return text;
+}
+
 }  // namespace
 
 struct Client::Channel {
+  void Authorize(grpc::ClientContext& context) const {
+    if (!api_key.empty()) context.AddMetadata("authorization", "Bearer " + api_key);
+  }
+
   std::unique_ptr<v1::Inference::Stub> stub;
+  std::string api_key;
 };
 
-Client::Client(const std::string& target) : channel_(std::make_unique<Channel>()) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);
-  channel_->stub = v1::Inference::NewStub(
-      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments));
+void AddTargetOptions(CLI::App& command, TargetOptions& options, const std::string& help) {
+  CLI::Option* target =
+      command.add_option("--target", options.address, help)->type_name("HOST:PORT");
+  AddFile(command, "--tls-ca", options.tls_ca,
+          "Reach the server over TLS; its certificate is signed by one of these (PEM)")
+      ->needs(target);
+  AddFile(command, "--api-key-file", options.api_key_file,
+          "File that holds the API key for the server; default: the variable SKEP_API_KEY")
+      ->needs(target);
 }
 
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(const TargetOptions& options) {
+  absl::StatusOr<std::string> key = ReadApiKey(options);
+  if (!key.ok()) return key.status();
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (!options.tls_ca.empty()) {
+    absl::StatusOr<std::string> ca = ReadFile(options.tls_ca);
+    if (!ca.ok()) return ca.status();
+    if (ca->empty()) {  // gRPC would take the system's CAs instead
+      return absl::InvalidArgumentError(absl::StrCat("'", options.tls_ca, "': the file is empty"));
+    }
+    credentials = grpc::SslCredentials({.pem_root_certs = *std::move(ca)});
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  auto client = std::unique_ptr<Client>(new Client);
+  client->channel_->api_key = *std::move(key);
+  client->channel_->stub =
+      v1::Inference::NewStub(grpc::CreateCustomChannel(options.address, credentials, arguments));
+  return client;
+}
+
+Client::Client() : channel_(std::make_unique<Channel>()) {}
 Client::~Client() = default;
 
 absl::StatusOr<RemoteModel> Client::GetModel() const {
   grpc::ClientContext context;
+  channel_->Authorize(context);
   v1::GetModelInfoResponse response;
   const grpc::Status status = channel_->stub->GetModelInfo(&context, {}, &response);
   if (!status.ok()) return FromGrpcStatus(status);
@@ -72,6 +133,7 @@ absl::StatusOr<engine::Usage> Client::Stream(
     const engine::GenerationRequest& request,
     const std::function<void(int64_t tokens, std::string_view text)>& on_delta) const {
   grpc::ClientContext context;
+  channel_->Authorize(context);
   const auto reader = channel_->stub->GenerateStream(&context, ToMessage(request));
   v1::GenerateResponse response;
   engine::Usage usage;

@@ -15,6 +15,10 @@
 #include "engine/request.h"
 #include "engine/response.h"
 
+namespace CLI {
+class App;
+}
+
 namespace skep::server {
 
 struct RemoteModel {
@@ -23,11 +27,22 @@ struct RemoteModel {
   int64_t vocab_size = 0;
 };
 
+// Which server, and how to reach it.
+struct TargetOptions {
+  std::string address;       // "HOST:PORT"; empty: none
+  std::string tls_ca;        // a PEM file: TLS, with a server that one of these CAs signed
+  std::string api_key_file;  // else the key is taken from SKEP_API_KEY, if that is set
+};
+
+// --target, --tls-ca, --api-key-file; `help` is that of --target.
+void AddTargetOptions(CLI::App& command, TargetOptions& options, const std::string& help);
+
 // Thread-safe; every call waits for the server.
 class Client final {
  public:
-  // Connects lazily to "HOST:PORT", without TLS.
-  explicit Client(const std::string& target);
+  // Connects at the first call. Errors name the file that is missing, or what is wrong with the
+  // key.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(const TargetOptions& options);
   ~Client();
 
   absl::StatusOr<RemoteModel> GetModel() const;
@@ -40,6 +55,7 @@ class Client final {
       const std::function<void(int64_t tokens, std::string_view text)>& on_delta) const;
 
  private:
+  Client();
   struct Channel;
   std::unique_ptr<Channel> channel_;
 };

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/read_file.h"
 
 namespace skep::server {
 
@@ -23,15 +23,6 @@ int Fail(const absl::Status& status) {
 std::string ReadStdin() {
   std::ostringstream all;
   all << std::cin.rdbuf();
-  return std::move(all).str();
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot open '", path, "'"));
-  std::ostringstream all;
-  all << file.rdbuf();
-  if (file.bad()) return absl::DataLossError(absl::StrCat("cannot read '", path, "'"));
   return std::move(all).str();
 }
 

@@ -18,8 +18,7 @@ int Fail(const absl::Status& status);
 // All of standard input, byte for byte.
 std::string ReadStdin();
 
-// The whole file; NotFound or InvalidArgument name it.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+// Errors name the file.
 absl::StatusOr<nlohmann::ordered_json> ReadJsonFile(const std::string& path);
 
 // On stdout, flushed. What is no UTF-8 in a JSON string becomes U+FFFD.

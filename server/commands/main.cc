@@ -10,6 +10,7 @@
 #include "server/arguments.h"
 #include "server/commands/commands.h"
 #include "server/commands/io.h"
+#include "server/read_file.h"
 #include "server/server.h"
 
 extern char** environ;

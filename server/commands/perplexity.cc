@@ -14,6 +14,7 @@
 #include "server/commands/io.h"
 #include "server/commands/local_engine.h"
 #include "server/options.h"
+#include "server/read_file.h"
 
 namespace skep::server {
 namespace {

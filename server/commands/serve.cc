@@ -67,6 +67,9 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine(const ServeConfig& co
 int Serve(const ServeConfig& config) {
   SignalWatcher signals;  // before any other thread
   InitLogging(config.log_level);
+  if (config.grpc.api_keys.empty() && std::getenv("SKEP_API_KEY") != nullptr) {
+    Log(LogLevel::kWarn, "SKEP_API_KEY is for clients; without --api-keys everybody may call");
+  }
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(config);
   if (!server.ok()) return Fail(server.status());
 

@@ -12,6 +12,7 @@
 #include "server/commands/io.h"
 #include "server/load_model.h"
 #include "server/options.h"
+#include "server/read_file.h"
 
 namespace skep::server {
 namespace {

@@ -81,21 +81,21 @@ GrpcServer::~GrpcServer() {
   state_->server->Shutdown(absl::ToChronoTime(absl::Now() + kGoodbye));
 }
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcOptions& options,
-                                                              const ServiceOptions& service,
-                                                              engine::Engine* engine,
-                                                              Metrics* metrics) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const GrpcOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+    const ServiceOptions& service, engine::Engine* engine, Metrics* metrics) {
   InitLibrary();
   auto state = std::make_unique<State>(service, engine, metrics);
   grpc::ServerBuilder builder;
   Configure(options, builder);
-  builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &state->port);
+  builder.AddListeningPort(options.address, credentials, &state->port);
   builder.RegisterService(&state->service);
   state->server = builder.BuildAndStart();
   if (state->server == nullptr || state->port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on '", options.address,
-                     "' for gRPC: the address must be HOST:PORT, and the port free"));
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on '", options.address,
+        "' for gRPC: the address must be HOST:PORT, the port free",
+        options.tls.enabled() ? ", and the TLS certificate and key strong enough" : ""));
   }
   auto out = std::unique_ptr<GrpcServer>(new GrpcServer(std::move(state)));
   out->SetServing(false);

@@ -10,6 +10,10 @@
 #include "absl/time/time.h"
 #include "server/config.h"
 
+namespace grpc {
+class ServerCredentials;
+}
+
 namespace skep::engine {
 class Engine;
 }
@@ -24,10 +28,9 @@ class GrpcServer final {
  public:
   // Starts listening on `options.address`, "HOST:PORT" (port 0: a free one); health says
   // NOT_SERVING. `engine` and `metrics` outlive the server. UNAVAILABLE when it cannot listen.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcOptions& options,
-                                                           const ServiceOptions& service,
-                                                           engine::Engine* engine,
-                                                           Metrics* metrics);
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const GrpcOptions& options, const std::shared_ptr<grpc::ServerCredentials>& credentials,
+      const ServiceOptions& service, engine::Engine* engine, Metrics* metrics);
   ~GrpcServer();
 
   int port() const;

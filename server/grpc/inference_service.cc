@@ -12,6 +12,7 @@
 #include "engine/request.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "server/grpc/convert.h"
+#include "server/grpc/credentials.h"
 #include "server/grpc/generate_reactors.h"
 #include "server/grpc/info.h"
 
@@ -55,9 +56,12 @@ absl::Status InferenceService::CheckModel(std::string_view name) const {
 
 StatusOrStream InferenceService::Submit(const v1::GenerateRequest& message, Call& call) {
   call.set_request_id(message.request_id().empty() ? NewRequestId() : message.request_id());
-  absl::StatusOr<engine::GenerationRequest> request = [&] {
-    absl::Status model = CheckModel(message.model());
-    return model.ok() ? ToRequest(message) : absl::StatusOr<engine::GenerationRequest>(model);
+  absl::StatusOr<std::string> tenant = Authenticate(options_.api_keys, call.context());
+  absl::StatusOr<engine::GenerationRequest> request =
+      [&]() -> absl::StatusOr<engine::GenerationRequest> {
+    if (!tenant.ok()) return tenant.status();
+    if (absl::Status model = CheckModel(message.model()); !model.ok()) return model;
+    return ToRequest(message);
   }();
   if (!request.ok()) {
     metrics_->OnRejected(request.status());
@@ -65,6 +69,7 @@ StatusOrStream InferenceService::Submit(const v1::GenerateRequest& message, Call
   }
   request->request_id = call.request_id();
   request->deadline = call.deadline();
+  request->tenant = *std::move(tenant);
   return engine_->Generate(*std::move(request));
 }
 
@@ -86,9 +91,24 @@ grpc::ServerWriteReactor<v1::GenerateResponse>* InferenceService::GenerateStream
 }
 
 template <typename Work>
+grpc::ServerUnaryReactor* InferenceService::RunNow(grpc::CallbackServerContext* context,
+                                                   std::string_view method, Work work) {
+  auto* reactor = new SimpleReactor(std::make_unique<Call>(context, method, metrics_, &calls_));
+  const absl::StatusOr<std::string> tenant = Authenticate(options_.api_keys, *context);
+  if (tenant.ok()) work();
+  reactor->End(tenant.status());
+  return reactor;
+}
+
+template <typename Work>
 grpc::ServerUnaryReactor* InferenceService::RunOnWorker(grpc::CallbackServerContext* context,
                                                         std::string_view method, Work work) {
   auto* reactor = new SimpleReactor(std::make_unique<Call>(context, method, metrics_, &calls_));
+  if (absl::StatusOr<std::string> tenant = Authenticate(options_.api_keys, *context);
+      !tenant.ok()) {
+    reactor->End(tenant.status());
+    return reactor;
+  }
   if (waiting_work_.fetch_add(1) >= kMaxWaitingWork) {
     --waiting_work_;
     reactor->End(engine::MakeError(
@@ -187,21 +207,17 @@ grpc::ServerUnaryReactor* InferenceService::Detokenize(grpc::CallbackServerConte
 grpc::ServerUnaryReactor* InferenceService::GetModelInfo(grpc::CallbackServerContext* context,
                                                          const v1::GetModelInfoRequest*,
                                                          v1::GetModelInfoResponse* response) {
-  auto* reactor =
-      new SimpleReactor(std::make_unique<Call>(context, "GetModelInfo", metrics_, &calls_));
-  FillModelInfo(options_, engine_->model(), engine_->tokenizer(), *response);
-  reactor->End(absl::OkStatus());
-  return reactor;
+  return RunNow(context, "GetModelInfo", [this, response] {
+    FillModelInfo(options_, engine_->model(), engine_->tokenizer(), *response);
+  });
 }
 
 grpc::ServerUnaryReactor* InferenceService::GetServerInfo(grpc::CallbackServerContext* context,
                                                           const v1::GetServerInfoRequest*,
                                                           v1::GetServerInfoResponse* response) {
-  auto* reactor =
-      new SimpleReactor(std::make_unique<Call>(context, "GetServerInfo", metrics_, &calls_));
-  FillServerInfo(options_, start_time_, engine_->model(), engine_->Stats(), *response);
-  reactor->End(absl::OkStatus());
-  return reactor;
+  return RunNow(context, "GetServerInfo", [this, response] {
+    FillServerInfo(options_, start_time_, engine_->model(), engine_->Stats(), *response);
+  });
 }
 
 }  // namespace skep::server

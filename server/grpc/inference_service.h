@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "engine/engine.h"
 #include "engine/worker_pool.h"
+#include "server/api_keys.h"
 #include "server/grpc/call.h"
 #include "server/metrics/metrics.h"
 #include "skep/v1/inference.grpc.pb.h"
@@ -23,7 +24,8 @@ struct ServiceOptions {
   std::string instance_id;
   bool has_chat_template = false;
   int64_t max_message_bytes = 16 << 20;
-  engine::EngineOptions engine;  // shown to clients as limits
+  engine::EngineOptions engine;       // shown to clients as limits
+  const ApiKeys* api_keys = nullptr;  // outlives the service; null: everybody may call
 };
 
 // Thread-safe. Handlers run on gRPC's threads and never wait: generating is driven by the stream's
@@ -62,6 +64,10 @@ class InferenceService final : public v1::Inference::CallbackService {
                            v1::TokenizeResponse& response) const;
   absl::Status DetokenizeNow(const v1::DetokenizeRequest& request,
                              v1::DetokenizeResponse& response) const;
+  // Runs `work`, which cannot fail, at once.
+  template <typename Work>
+  grpc::ServerUnaryReactor* RunNow(grpc::CallbackServerContext* context, std::string_view method,
+                                   Work work);
   // Runs `work` on the worker, or refuses with kQueueFull.
   template <typename Work>
   grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context,

@@ -58,9 +58,17 @@ Buckets StepTokenBuckets() {
 constexpr std::string_view kService = "skep.v1.Inference";
 constexpr std::string_view kMethods[] = {"Generate",   "GenerateStream", "Tokenize",
                                          "Detokenize", "GetModelInfo",   "GetServerInfo"};
-constexpr std::string_view kCodes[] = {
-    "OK",       "CANCELLED",     "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",   "NOT_FOUND",
-    "INTERNAL", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "UNAVAILABLE"};
+constexpr std::string_view kCodes[] = {"OK",
+                                       "CANCELLED",
+                                       "INVALID_ARGUMENT",
+                                       "DEADLINE_EXCEEDED",
+                                       "NOT_FOUND",
+                                       "INTERNAL",
+                                       "UNIMPLEMENTED",
+                                       "RESOURCE_EXHAUSTED",
+                                       "FAILED_PRECONDITION",
+                                       "UNAVAILABLE",
+                                       "UNAUTHENTICATED"};
 
 constexpr FinishReason kFinishReasons[] = {FinishReason::kStop, FinishReason::kLength,
                                            FinishReason::kCancelled, FinishReason::kDeadline,

@@ -1,120 +1,82 @@
 // Attention over cache blocks: the query heads of a KV head (and, in prefill, several tokens) as
 // the rows of a small GEMM, with an online softmax. Included once per instruction set.
 //
-// A row's result depends on its own query and keys alone: blocks are visited in order of position,
-// one softmax update a block, and every sum runs in one order. A block of which a row sees nothing
-// leaves that row unchanged, so it does not matter which rows share a tile.
+// A row's result depends on its own query and keys alone: a split's scores come first, then its
+// softmax, then the weighted values in order of position; every sum runs in one order. Tokens that
+// a row does not see have weight zero, so it does not matter which rows share a tile.
 #ifndef SKEP_MODELS_OPS_CPU_ATTENTION_KERNELS_H_
 #define SKEP_MODELS_OPS_CPU_ATTENTION_KERNELS_H_
 
-#include "models/ops/cpu/vector_kernels.h"
+#include <type_traits>
+
+#include "models/ops/cpu/attention_scores.h"
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
-struct KvF32 {
-  using Element = float;
-  static SKEP_INLINE Vec At(const float* p) { return Load(p); }
-  static SKEP_INLINE void Put(float* p, Vec v) { Store(p, v); }
-};
-struct KvF16 {
-  using Element = uint16_t;
-  static SKEP_INLINE Vec At(const uint16_t* p) { return LoadHalf(p); }
-  // Saturates: one infinite key would turn other tokens' masked products into NaN.
-  static SKEP_INLINE void Put(uint16_t* p, Vec v) {
-    StoreHalf(p, Min(Set(kHalfLargest), Max(Set(-kHalfLargest), v)));
-  }
-  static constexpr float kHalfLargest = 65504.0f;
-};
-struct KvBf16 {
-  using Element = uint16_t;
-  static SKEP_INLINE Vec At(const uint16_t* p) { return LoadBfloat(p); }
-  static SKEP_INLINE void Put(uint16_t* p, Vec v) { StoreBfloat(p, v); }
+// The blocks of one split that a tile sees: tokens [begin, end) of the sequence.
+struct SplitRange {
+  int64_t begin;
+  int64_t end;
+  int64_t start;  // of the split: weights[r * kSplitTokens + t - start] belongs to token t
 };
 
-// A thread's scratch.
-struct AttentionScratch {
-  float* queries;  // [rows, head_dim], scaled
-  float* weights;  // [rows, block_size]: scores, then exp(score - max)
-  float* rescale;  // [rows]: what a block's new maximum does to the older sums
-  float* keys;     // [head_dim, block_size] as float32
-  float* values;   // [block_size, value_stride] as float32
-};
-
-SKEP_INLINE int64_t RoundUp16(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
-
-SKEP_INLINE AttentionScratch CarveScratch(const AttentionJob& job, uint8_t* workspace) {
-  const int64_t rows = TileTokens(job) * job.group();
-  AttentionScratch s;
-  s.queries = reinterpret_cast<float*>(workspace);
-  s.weights = s.queries + RoundUp16(rows * job.head_dim);
-  s.rescale = s.weights + rows * job.block_size;
-  s.keys = s.rescale + RoundUp16(rows);
-  s.values = s.keys + RoundUp16(job.head_dim * job.block_size);
-  return s;
-}
-
-// scores[r][t] = queries[r] . keys[:, t] for R rows and 16 N tokens.
+// sums[r] += sum over t in [begin, end) of weights[r][t] * values[t], R rows and 16 N dimensions.
 template <class Kv, int R, int N>
-inline void ScoreRows(const float* queries, int64_t head_dim, const typename Kv::Element* keys,
-                      float* scores) {
-  Vec sums[R][N];
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    for (int n = 0; n < N; ++n) sums[r][n] = Zero();
-  }
-  for (int64_t d = 0; d < head_dim; ++d) {
-    Vec k[N];
-    for (int n = 0; n < N; ++n) k[n] = Kv::At(keys + (d * N + n) * kLanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const Vec q = Set(queries[r * head_dim + d]);
-      for (int n = 0; n < N; ++n) sums[r][n] = MulAdd(q, k[n], sums[r][n]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    for (int n = 0; n < N; ++n) Store(scores + (r * N + n) * kLanes, sums[r][n]);
-  }
-}
-
-template <class Kv, int N>
-inline void Scores(const float* queries, int64_t rows, int64_t head_dim,
-                   const typename Kv::Element* keys, float* scores) {
-  int64_t r = 0;
-  const auto run = [&](auto function, int64_t count) {
-    function(queries + r * head_dim, head_dim, keys, scores + r * N * kLanes);
-    r += count;
-  };
-  if constexpr (kWideTiles) {
-    while (rows - r >= 8) run(ScoreRows<Kv, 8, N>, 8);
-    if (rows - r >= 4) run(ScoreRows<Kv, 4, N>, 4);
-    if (rows - r == 3) run(ScoreRows<Kv, 3, N>, 3);
-    if (rows - r == 2) run(ScoreRows<Kv, 2, N>, 2);
-  }
-  while (rows - r >= 1) run(ScoreRows<Kv, 1, N>, 1);
-}
-
-// out[r] = out[r] * rescale[r] + sum over t in [begin, end) of weights[r][t] * values[t], for R
-// rows and 16 N dimensions.
-template <class Kv, int R, int N>
-SKEP_INLINE void WeighRows(const float* weights, int64_t block_size, const float* rescale,
-                           const typename Kv::Element* values, int64_t stride, int64_t begin,
-                           int64_t end, float* out) {
-  Vec sums[R][N];
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) {
-    for (int n = 0; n < N; ++n) {
-      sums[r][n] = Mul(Load(out + r * stride + n * kLanes), Set(rescale[r]));
-    }
-  }
+SKEP_INLINE void AddValues(const float* weights, const typename Kv::Element* values, int64_t stride,
+                           int64_t begin, int64_t end, Vec (&sums)[R][N]) {
   for (int64_t t = begin; t < end; ++t) {
     Vec v[N];
     for (int n = 0; n < N; ++n) v[n] = Kv::At(values + t * stride + n * kLanes);
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
-      const Vec w = Set(weights[r * block_size + t]);
+      const Vec w = Set(weights[r * kSplitTokens + t]);
       for (int n = 0; n < N; ++n) sums[r][n] = MulAdd(w, v[n], sums[r][n]);
     }
+  }
+}
+
+// Where the blocks of a tile's KV head begin.
+template <class Kv>
+struct HeadBlocks {
+  using Element = typename Kv::Element;
+  HeadBlocks(const AttentionJob& job, const AttentionTile& tile)
+      : keys_(static_cast<const Element*>(job.keys)),
+        values_(static_cast<const Element*>(job.values)),
+        table_(tile.blocks),
+        heads_(job.kv_heads),
+        head_(tile.kv_head),
+        key_elements_(job.key_bytes() / static_cast<int64_t>(sizeof(Element))),
+        value_elements_(job.value_bytes() / static_cast<int64_t>(sizeof(Element))) {}
+  const Element* Keys(int64_t block) const { return keys_ + At(block) * key_elements_; }
+  const Element* Values(int64_t block) const { return values_ + At(block) * value_elements_; }
+
+ private:
+  int64_t At(int64_t block) const { return int64_t{table_[block]} * heads_ + head_; }
+  const Element* keys_;
+  const Element* values_;
+  const int32_t* table_;
+  int64_t heads_;
+  int64_t head_;
+  int64_t key_elements_;
+  int64_t value_elements_;
+};
+
+// out[r][d] of R rows and 16 N dimensions over all blocks of the range, in registers.
+template <class Kv, int R, int N>
+SKEP_INLINE void WeighRange(const HeadBlocks<Kv>& blocks, int64_t block_size,
+                            const SplitRange& range, const float* weights, int64_t dimension,
+                            int64_t stride, float* out) {
+  Vec sums[R][N];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    for (int n = 0; n < N; ++n) sums[r][n] = Zero();
+  }
+  for (int64_t block = range.begin / block_size; block * block_size < range.end; ++block) {
+    const int64_t start = block * block_size;
+    const int64_t first = range.begin > start ? range.begin - start : 0;
+    const int64_t last = range.end - start < block_size ? range.end - start : block_size;
+    AddValues<Kv, R, N>(weights + start - range.start, blocks.Values(block) + dimension, stride,
+                        first, last, sums);
   }
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) {
@@ -123,136 +85,175 @@ SKEP_INLINE void WeighRows(const float* weights, int64_t block_size, const float
 }
 
 template <class Kv, int R>
-inline void WeighAllDimensions(const float* weights, int64_t block_size, const float* rescale,
-                               const typename Kv::Element* values, int64_t stride, int64_t begin,
-                               int64_t end, float* out) {
+inline void WeighFewRows(const HeadBlocks<Kv>& blocks, int64_t block_size, const SplitRange& range,
+                         const float* weights, int64_t stride, float* out) {
   int64_t d = 0;
   for (; d + 4 * kLanes <= stride; d += 4 * kLanes) {
-    WeighRows<Kv, R, 4>(weights, block_size, rescale, values + d, stride, begin, end, out + d);
+    WeighRange<Kv, R, 4>(blocks, block_size, range, weights, d, stride, out + d);
   }
   for (; d < stride; d += kLanes) {
-    WeighRows<Kv, R, 1>(weights, block_size, rescale, values + d, stride, begin, end, out + d);
+    WeighRange<Kv, R, 1>(blocks, block_size, range, weights, d, stride, out + d);
   }
 }
 
-template <class Kv>
-inline void WeighValues(const AttentionScratch& s, int64_t rows, int64_t block_size,
-                        const typename Kv::Element* values, int64_t stride, int64_t begin,
-                        int64_t end, float* out) {
-  int64_t r = 0;
-  const auto run = [&](auto function, int64_t count) {
-    function(s.weights + r * block_size, block_size, s.rescale + r, values, stride, begin, end,
-             out + r * stride);
-    r += count;
+// out[r] += one block's weighted values, already float32, for R rows.
+template <int R>
+inline void WeighBlock(const float* weights, const float* values, int64_t stride, int64_t begin,
+                       int64_t end, float* out) {
+  const auto part = [&]<int N>(int64_t d) SKEP_LAMBDA_INLINE {
+    Vec sums[R][N];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      for (int n = 0; n < N; ++n) sums[r][n] = Load(out + r * stride + d + n * kLanes);
+    }
+    AddValues<KvF32, R, N>(weights, values + d, stride, begin, end, sums);
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      for (int n = 0; n < N; ++n) Store(out + r * stride + d + n * kLanes, sums[r][n]);
+    }
   };
-  if constexpr (kWideTiles) {
-    while (rows - r >= 4) run(WeighAllDimensions<Kv, 4>, 4);
-    if (rows - r == 3) run(WeighAllDimensions<Kv, 3>, 3);
-    if (rows - r == 2) run(WeighAllDimensions<Kv, 2>, 2);
-  }
-  while (rows - r >= 1) run(WeighAllDimensions<Kv, 1>, 1);
+  int64_t d = 0;
+  for (; d + 4 * kLanes <= stride; d += 4 * kLanes) part.template operator()<4>(d);
+  for (; d < stride; d += kLanes) part.template operator()<1>(d);
 }
 
-// Scores of one row and block -> weights; updates the row's maximum and sum. The row sees tokens
-// [first, last) of the block.
-template <int N>
-SKEP_INLINE void SoftmaxRow(float softcap, int64_t first, int64_t last, float* weights,
-                            float* rescale, float* row_max, float* row_sum) {
+// Scores of one row -> weights: the row sees tokens [first, last) of [0, count), count a multiple
+// of
+// 16. Sets the row's maximum and sum. `value_scales`, if any, are multiplied into the weights.
+inline void SoftmaxRow(float softcap, int64_t first, int64_t last, int64_t count,
+                       const float* value_scales, float* weights, float* row_max, float* row_sum) {
   const Vec lowest = Set(-__builtin_inff());
-  Vec score[N];
   Vec highest = lowest;
-  if (first >= last) {
-    for (int n = 0; n < N; ++n) Store(weights + n * kLanes, Zero());
-    *rescale = 1.0f;
-    return;
+  for (int64_t t = 0; t < count; t += kLanes) {
+    Vec score = Load(weights + t);
+    if (softcap > 0.0f) score = Mul(Set(softcap), Tanh(Div(score, Set(softcap))));
+    if (t < first || t + kLanes > last) {
+      score = Select(FirstLanes(last - t), score, lowest);
+      score = Select(FirstLanes(first - t), lowest, score);
+    }
+    Store(weights + t, score);
+    highest = Max(highest, score);
   }
-  for (int n = 0; n < N; ++n) {
-    score[n] = Load(weights + n * kLanes);
-    if (softcap > 0.0f) score[n] = Mul(Set(softcap), Tanh(Div(score[n], Set(softcap))));
-    score[n] = Select(FirstLanes(last - n * kLanes), score[n], lowest);
-    score[n] = Select(FirstLanes(first - n * kLanes), lowest, score[n]);
-    highest = Max(highest, score[n]);
-  }
-  const float old_max = *row_max;
-  const float block_max = MaxLanes(highest);
-  const float new_max = old_max > block_max ? old_max : block_max;
-  // -inf only before a row's first block: there is nothing to rescale then.
-  const bool fresh = old_max == -__builtin_inff();
-  const float factor = fresh ? 0.0f : SumLanes(Mul(Exp(Set(old_max - new_max)), Set(0.0625f)));
+  const float max = MaxLanes(highest);
   Vec sum = Zero();
-  for (int n = 0; n < N; ++n) {
-    Vec w = Exp(Sub(score[n], Set(new_max)));
-    w = Select(FirstLanes(last - n * kLanes), w, Zero());
-    w = Select(FirstLanes(first - n * kLanes), Zero(), w);
-    Store(weights + n * kLanes, w);
-    sum = Add(sum, w);
+  for (int64_t t = 0; t < count; t += kLanes) {
+    Vec w = Zero();
+    if (t < last && t + kLanes > first) {
+      w = Exp(Sub(Load(weights + t), Set(max)));
+      if (t < first || t + kLanes > last) {
+        w = Select(FirstLanes(last - t), w, Zero());
+        w = Select(FirstLanes(first - t), Zero(), w);
+      }
+      sum = Add(sum, w);
+      if (value_scales != nullptr) {
+        // Tokens that are not seen may have any scale.
+        w = Select(Less(Zero(), w), Mul(w, Load(value_scales + t)), w);
+      }
+    }
+    Store(weights + t, w);
   }
-  *rescale = factor;
-  *row_max = new_max;
-  *row_sum = *row_sum * factor + SumLanes(sum);
+  *row_max = first < last ? max : -__builtin_inff();
+  *row_sum = SumLanes(sum);
 }
+
+// Up to so many rows read keys and values as they are; more have each block converted once.
+inline constexpr int64_t kFewRows = 4;
 
 template <class Kv, int N>
 inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int64_t split,
                         const AttentionState& state, uint8_t* workspace) {
-  using Element = typename Kv::Element;
   constexpr int64_t kBlockSize = N * kLanes;
+  constexpr bool kInt8 = std::is_same_v<Kv, KvI8>;
   const AttentionScratch s = CarveScratch(job, workspace);
   const int64_t group = job.group();
   const int64_t rows = tile.tokens * group;
   const int64_t dim = job.head_dim;
   const int64_t stride = job.value_stride();
-
-  // Row r is head r % group of token r / group.
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* q = job.queries + (tile.first_token + r / group) * job.query_stride +
-                     (tile.kv_head * group + r % group) * dim;
-    for (int64_t d = 0; d < dim; ++d) s.queries[r * dim + d] = q[d] * job.scale;
-    state.max[r] = -__builtin_inff();
-    state.sum[r] = 0.0f;
-    for (int64_t d = 0; d < stride; d += kLanes) Store(state.values + r * stride + d, Zero());
-  }
+  LoadQueries<kInt8>(job, tile, s.queries);
 
   const int64_t last_position = tile.first_position + tile.tokens - 1;
   const int64_t oldest = job.window > 0 && tile.first_position >= job.window
                              ? tile.first_position - job.window + 1
                              : 0;
-  int64_t begin = split * kSplitTokens;
-  int64_t end = begin + kSplitTokens;
-  begin = begin < oldest ? oldest : begin;
-  end = end > last_position + 1 ? last_position + 1 : end;
-  for (int64_t block = begin / kBlockSize; block * kBlockSize < end; ++block) {
+  SplitRange range;
+  range.start = split * kSplitTokens;
+  range.begin = range.start < oldest ? oldest : range.start;
+  range.end = range.start + kSplitTokens;
+  range.end = range.end > last_position + 1 ? last_position + 1 : range.end;
+
+  const HeadBlocks<Kv> blocks(job, tile);
+  const int64_t first_block = range.begin / kBlockSize;
+  const int64_t end_block = (range.end + kBlockSize - 1) / kBlockSize;
+  const bool convert = sizeof(typename Kv::Element) == 2 && rows > kFewRows;
+  for (int64_t block = first_block; block < end_block; ++block) {
+    const typename Kv::Element* keys = blocks.Keys(block);
+    float* scores = s.weights + block * kBlockSize - range.start;
+    if constexpr (kInt8) {
+      const auto* next =
+          block + 1 < end_block ? blocks.Keys(block + 1) : blocks.Values(first_block);
+      Int8Scores<N>(job, s.queries, rows, keys, next, scores);
+      const auto* scales =
+          reinterpret_cast<const uint16_t*>(blocks.Values(block) + stride * kBlockSize);
+      float* to = s.value_scales + (block - first_block) * kBlockSize;
+      for (int n = 0; n < N; ++n) Store(to + n * kLanes, LoadBfloat(scales + n * kLanes));
+    } else if (convert) {
+      for (int64_t i = 0; i < dim * kBlockSize; i += kLanes) Store(s.block + i, Kv::At(keys + i));
+      Scores<KvF32, N>(s.queries, rows, dim, s.block, s.block, scores);
+    } else {
+      const auto* next =
+          block + 1 < end_block ? blocks.Keys(block + 1) : blocks.Values(first_block);
+      Scores<Kv, N>(s.queries, rows, dim, keys, next, scores);
+    }
+  }
+
+  const int64_t seen = first_block * kBlockSize - range.start;
+  const int64_t count = (end_block - first_block) * kBlockSize;
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t position = tile.first_position + r / group;
+    const int64_t begin = job.window > 0 && position >= job.window ? position - job.window + 1 : 0;
+    const int64_t first = begin - range.start - seen;
+    int64_t last = position + 1 - range.start - seen;
+    last = last > count ? count : last;
+    SoftmaxRow(job.softcap, first < 0 ? 0 : first, last < 0 ? 0 : last, count,
+               kInt8 ? s.value_scales : nullptr, s.weights + r * kSplitTokens + seen, state.max + r,
+               state.sum + r);
+  }
+
+  if (rows <= kFewRows) {
+    const auto weigh = [&](auto function, int64_t r) {
+      function(blocks, kBlockSize, range, s.weights + r * kSplitTokens, stride,
+               state.values + r * stride);
+    };
+    if constexpr (kWideTiles) {
+      if (rows == 1) return weigh(WeighFewRows<Kv, 1>, 0);
+      if (rows == 2) return weigh(WeighFewRows<Kv, 2>, 0);
+      if (rows == 3) return weigh(WeighFewRows<Kv, 3>, 0);
+      return weigh(WeighFewRows<Kv, 4>, 0);
+    }
+    for (int64_t r = 0; r < rows; ++r) weigh(WeighFewRows<Kv, 1>, r);
+    return;
+  }
+  for (int64_t i = 0; i < rows * stride; i += kLanes) Store(state.values + i, Zero());
+  for (int64_t block = first_block; block < end_block; ++block) {
+    const typename Kv::Element* values = blocks.Values(block);
     const int64_t start = block * kBlockSize;
-    const int64_t at = static_cast<int64_t>(tile.blocks[block]) * job.kv_heads + tile.kv_head;
-    const Element* keys = static_cast<const Element*>(job.keys) + at * dim * kBlockSize;
-    const Element* values = static_cast<const Element*>(job.values) + at * stride * kBlockSize;
-    // Many rows: convert the block once instead of in every group of rows.
-    const bool convert = sizeof(Element) == 2 && rows > 8;
-    if (convert) {
-      for (int64_t i = 0; i < dim * kBlockSize; i += kLanes) Store(s.keys + i, Kv::At(keys + i));
-      Scores<KvF32, N>(s.queries, rows, dim, s.keys, s.weights);
-    } else {
-      Scores<Kv, N>(s.queries, rows, dim, keys, s.weights);
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t position = tile.first_position + r / group;
-      const int64_t first = job.window > 0 ? position - job.window + 1 - start : 0;
-      int64_t last = position + 1 - start;
-      last = last > kBlockSize ? kBlockSize : last;
-      SoftmaxRow<N>(job.softcap, first < 0 ? 0 : first, last, s.weights + r * kBlockSize,
-                    s.rescale + r, state.max + r, state.sum + r);
-    }
     // Tokens that no row sees may never have been written.
-    const int64_t first = oldest > start ? oldest - start : 0;
-    const int64_t last =
-        last_position + 1 - start < kBlockSize ? last_position + 1 - start : kBlockSize;
-    if (convert) {
-      for (int64_t i = first * stride; i < last * stride; i += kLanes) {
-        Store(s.values + i, Kv::At(values + i));
+    const int64_t first = range.begin > start ? range.begin - start : 0;
+    const int64_t last = range.end - start < kBlockSize ? range.end - start : kBlockSize;
+    for (int64_t i = first * stride; i < last * stride; i += kLanes) {
+      Store(s.block + i, Kv::At(values + i));
+    }
+    const float* weights = s.weights + start - range.start;
+    int64_t r = 0;
+    if constexpr (kWideTiles) {
+      for (; r + 4 <= rows; r += 4) {
+        WeighBlock<4>(weights + r * kSplitTokens, s.block, stride, first, last,
+                      state.values + r * stride);
       }
-      WeighValues<KvF32>(s, rows, kBlockSize, s.values, stride, first, last, state.values);
-    } else {
-      WeighValues<Kv>(s, rows, kBlockSize, values, stride, first, last, state.values);
+    }
+    for (; r < rows; ++r) {
+      WeighBlock<1>(weights + r * kSplitTokens, s.block, stride, first, last,
+                    state.values + r * stride);
     }
   }
 }
@@ -269,6 +270,9 @@ inline void Attend(const AttentionJob& job, const AttentionTile& tile, int64_t s
       break;
     case KvType::kF32:
       (small ? AttendSplit<KvF32, 1> : AttendSplit<KvF32, 2>)(job, tile, split, state, workspace);
+      break;
+    case KvType::kI8:
+      (small ? AttendSplit<KvI8, 1> : AttendSplit<KvI8, 2>)(job, tile, split, state, workspace);
       break;
   }
 }
@@ -316,34 +320,6 @@ inline void FinishAttention(const AttentionJob& job, const AttentionTile& tile,
       StoreFirst(out + d, Mul(Load(total.values + r * stride + d), inverse),
                  FirstLanes(job.head_dim - d));
     }
-  }
-}
-
-template <class Kv>
-inline void StoreKvRow(const AttentionJob& job, const float* key, const float* value,
-                       int64_t offset, void* key_block, void* value_block) {
-  using Element = typename Kv::Element;
-  Element* keys = static_cast<Element*>(key_block) + offset;
-  Element* values = static_cast<Element*>(value_block) + offset * job.value_stride();
-  for (int64_t d = 0; d < job.head_dim; d += kLanes) {
-    const Mask m = FirstLanes(job.head_dim - d);
-    Element lanes[kLanes];
-    Kv::Put(lanes, LoadFirst(key + d, m));
-    const int64_t count = job.head_dim - d < kLanes ? job.head_dim - d : kLanes;
-    for (int64_t i = 0; i < count; ++i) keys[(d + i) * job.block_size] = lanes[i];
-    Kv::Put(values + d, LoadFirst(value + d, m));
-  }
-}
-
-inline void StoreKv(const AttentionJob& job, const float* key, const float* value, int64_t offset,
-                    void* key_block, void* value_block) {
-  switch (job.kv_type) {
-    case KvType::kF16:
-      return StoreKvRow<KvF16>(job, key, value, offset, key_block, value_block);
-    case KvType::kBF16:
-      return StoreKvRow<KvBf16>(job, key, value, offset, key_block, value_block);
-    case KvType::kF32:
-      return StoreKvRow<KvF32>(job, key, value, offset, key_block, value_block);
   }
 }
 

@@ -70,11 +70,6 @@ cpu::Gate GateOf(GateFunction function) {
   return cpu::Gate::kIdentity;
 }
 
-c10::ScalarType KvScalar(cpu::KvType type) {
-  if (type == cpu::KvType::kF32) return at::kFloat;
-  return type == cpu::KvType::kF16 ? at::kHalf : at::kBFloat16;
-}
-
 // A job that multiplies `rows` rows of x.
 GemmJob JobFor(const Activation& x, const LinearWeights& w, int64_t rows) {
   GemmJob job;
@@ -150,22 +145,21 @@ class CpuOps final : public Ops {
                             int32_t block_size) override {
     const AttentionJob job = AttentionJobFor(shape, block_size);
     workspace_bytes_ = std::max(workspace_bytes_, cpu::AttentionThreadBytes(job));
-    const at::TensorOptions options(KvScalar(kv_type_));
+    const at::TensorOptions options(at::kByte);
     LayerCache cache;
-    cache.keys = at::empty({num_blocks, shape.kv_heads, shape.head_dim, block_size}, options);
-    cache.values = at::empty({num_blocks, shape.kv_heads, block_size, job.value_stride()}, options);
+    cache.keys = at::empty({num_blocks, shape.kv_heads * job.key_bytes()}, options);
+    cache.values = at::empty({num_blocks, shape.kv_heads * job.value_bytes()}, options);
     return cache;
   }
 
   int64_t CacheBytesPerBlock(const AttentionShape& shape, int32_t block_size) const override {
     const AttentionJob job = AttentionJobFor(shape, block_size);
-    return shape.kv_heads * block_size * (job.head_dim + job.value_stride()) *
-           cpu::KvBytes(kv_type_);
+    return shape.kv_heads * (job.key_bytes() + job.value_bytes());
   }
 
   void CopyBlock(LayerCache& cache, BlockId source, BlockId target) override {
     for (const at::Tensor* tensor : {&cache.keys, &cache.values}) {
-      const int64_t bytes = tensor->stride(0) * cpu::KvBytes(kv_type_);
+      const int64_t bytes = tensor->stride(0);
       auto* data = static_cast<uint8_t*>(tensor->data_ptr());
       std::memcpy(data + target * bytes, data + source * bytes, bytes);
     }
@@ -313,8 +307,6 @@ void CpuOps::QkvToCache(const QkvArguments& a) {
   const std::span<const int64_t> places = input_->groups[a.group].write_rows;
   auto* key_cache = static_cast<uint8_t*>(a.cache->keys.data_ptr());
   auto* value_cache = static_cast<uint8_t*>(a.cache->values.data_ptr());
-  const int64_t key_head_bytes = dim * job.block_size * cpu::KvBytes(kv_type_);
-  const int64_t value_head_bytes = job.value_stride() * job.block_size * cpu::KvBytes(kv_type_);
   const float* q_scale = a.q_norm != nullptr ? a.q_norm->scale.data_ptr<float>() : nullptr;
   const float* k_scale = a.k_norm != nullptr ? a.k_norm->scale.data_ptr<float>() : nullptr;
   const float* cosine = a.rope != nullptr ? a.rope->cosine.data_ptr<float>() : nullptr;
@@ -336,7 +328,7 @@ void CpuOps::QkvToCache(const QkvArguments& a) {
       finish_head(key, row, a.k_norm, k_scale);
       const int64_t at = block * a.shape.kv_heads + h;
       kernels_.store_kv(job, key, values + row * kv_width + h * dim, offset,
-                        key_cache + at * key_head_bytes, value_cache + at * value_head_bytes);
+                        key_cache + at * job.key_bytes(), value_cache + at * job.value_bytes());
     }
   });
 }

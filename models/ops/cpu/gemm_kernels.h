@@ -38,39 +38,52 @@ SKEP_INLINE Vec LoadBias(const float* bias, int64_t column, Mask m) {
 }
 
 // Rows [row, row + count) of the unit's 32 columns.
-inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t count,
+template <Epilogue kEpilogue>
+inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t count,
                        const UnitResult& result) {
   const int64_t columns = job.matrix->rows();
   const int64_t column = unit * kUnitColumns;
   const Mask masks[2] = {FirstLanes(columns - column), FirstLanes(columns - column - kLanes)};
+  Vec bias[2];
+  Vec second_bias[2];
+  for (int h = 0; h < 2; ++h) {
+    bias[h] = LoadBias(job.bias, column + h * kLanes, masks[h]);
+    second_bias[h] = LoadBias(job.second_bias, column + h * kLanes, masks[h]);
+  }
   for (int64_t m = 0; m < count; ++m) {
     float* out = job.out + (row + m) * job.out_stride + column;
     Vec y[2];
     for (int h = 0; h < 2; ++h) {
-      const int64_t at = column + h * kLanes;
-      const Vec bias = LoadBias(job.bias, at, masks[h]);
-      switch (job.epilogue) {
-        case Epilogue::kStore:
-          y[h] = Add(Load(result.y[0][h][m]), bias);
-          break;
-        case Epilogue::kAddTo:
-          y[h] = MulAdd(Add(Load(result.y[0][h][m]), bias), Set(job.multiplier),
-                        LoadFirst(out + h * kLanes, masks[h]));
-          break;
-        case Epilogue::kSoftcap:
-          y[h] = Add(Load(result.y[0][h][m]), bias);
-          y[h] = Mul(Set(job.softcap), Tanh(Div(y[h], Set(job.softcap))));
-          break;
-        case Epilogue::kGate:
-          y[h] = Mul(ApplyGate(job.gate, Add(Load(result.y[0][h][m]), bias)),
-                     Add(Load(result.y[1][h][m]), LoadBias(job.second_bias, at, masks[h])));
-          break;
+      y[h] = Add(Load(result.y[0][h][m]), bias[h]);
+      if constexpr (kEpilogue == Epilogue::kAddTo) {
+        y[h] = MulAdd(y[h], Set(job.multiplier), LoadFirst(out + h * kLanes, masks[h]));
+      } else if constexpr (kEpilogue == Epilogue::kSoftcap) {
+        y[h] = Mul(Set(job.softcap), Tanh(Div(y[h], Set(job.softcap))));
+      } else if constexpr (kEpilogue == Epilogue::kGate) {
+        y[h] = Mul(ApplyGate(job.gate, y[h]), Add(Load(result.y[1][h][m]), second_bias[h]));
       }
       StoreFirst(out + h * kLanes, y[h], masks[h]);
     }
-    if (job.epilogue == Epilogue::kGate && job.out_blocks != nullptr) {
-      QuantiseBlock(y[0], y[1], job.out_blocks + ActivationIndex(row + m, unit, BlocksOf(columns)));
+    if constexpr (kEpilogue == Epilogue::kGate) {
+      if (job.out_blocks != nullptr) {
+        QuantiseBlock(y[0], y[1],
+                      job.out_blocks + ActivationIndex(row + m, unit, BlocksOf(columns)));
+      }
     }
+  }
+}
+
+inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t count,
+                       const UnitResult& result) {
+  switch (job.epilogue) {
+    case Epilogue::kStore:
+      return FinishRows<Epilogue::kStore>(job, unit, row, count, result);
+    case Epilogue::kAddTo:
+      return FinishRows<Epilogue::kAddTo>(job, unit, row, count, result);
+    case Epilogue::kSoftcap:
+      return FinishRows<Epilogue::kSoftcap>(job, unit, row, count, result);
+    case Epilogue::kGate:
+      return FinishRows<Epilogue::kGate>(job, unit, row, count, result);
   }
 }
 

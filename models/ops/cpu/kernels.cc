@@ -45,9 +45,8 @@ AttentionState CarveState(const AttentionJob& job, float* memory) {
 
 int64_t AttentionWorkspaceBytes(const AttentionJob& job) {
   const int64_t rows = StateRows(job);
-  const int64_t floats = RoundUp16(rows * job.head_dim) + rows * job.block_size + RoundUp16(rows) +
-                         RoundUp16(job.head_dim * job.block_size) +
-                         job.block_size * job.value_stride();
+  const int64_t block = job.block_size * std::max(RoundUp16(job.head_dim), job.value_stride());
+  const int64_t floats = rows * QueryPitch(job) + (rows + 1) * kSplitTokens + block;
   return floats * static_cast<int64_t>(sizeof(float));
 }
 

@@ -14,9 +14,13 @@
 namespace skep::cpu {
 
 enum class Gate { kSilu, kGeluTanh, kGeluErf, kRelu, kIdentity };
-enum class KvType { kF16, kBF16, kF32 };
+// How keys and values are cached. kI8: int8 with a bfloat16 scale a token and head, half the size
+// of kF16.
+enum class KvType { kF16, kBF16, kF32, kI8 };
 
-inline int64_t KvBytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
+inline int64_t KvBytes(KvType type) {
+  return type == KvType::kF32 ? 4 : type == KvType::kI8 ? 1 : 2;
+}
 
 enum class Epilogue {
   kStore,    // out = y
@@ -54,7 +58,9 @@ inline int64_t UnitsOf(const PackedMatrix& matrix) { return matrix.panels() / 2;
 int64_t GemmWorkspaceBytes(const PackedMatrix& matrix);
 
 // One layer's cache and the shape of its attention. Blocks of keys are [kv_heads][head_dim]
-// [block_size], blocks of values [kv_heads][block_size][value_stride].
+// [block_size], blocks of values [kv_heads][block_size][value_stride]. kI8: keys are
+// [kv_heads]{[key_quads][block_size][4], scales [block_size]}, stored + 128; values are
+// [kv_heads]{[block_size][value_stride], scales [block_size]}.
 struct AttentionJob {
   const float* queries = nullptr;  // [tokens, query_stride]
   int64_t query_stride = 0;
@@ -73,6 +79,15 @@ struct AttentionJob {
 
   int64_t group() const { return query_heads / kv_heads; }
   int64_t value_stride() const { return (head_dim + kLanes - 1) / kLanes * kLanes; }
+  int64_t key_quads() const { return (head_dim + 3) / 4; }
+  // Bytes of one head's part of a block.
+  int64_t key_bytes() const {
+    if (kv_type == KvType::kI8) return block_size * (4 * key_quads() + 2);
+    return block_size * head_dim * KvBytes(kv_type);
+  }
+  int64_t value_bytes() const {
+    return block_size * (value_stride() * KvBytes(kv_type) + (kv_type == KvType::kI8 ? 2 : 0));
+  }
 };
 
 // Long contexts are cut at multiples of this many tokens; the parts' results are merged in order.
@@ -99,6 +114,11 @@ struct AttentionState {
   float* sum = nullptr;     // [rows]
   float* values = nullptr;  // [rows, value_stride]
 };
+
+// Floats from one query to the next in a thread's scratch.
+inline int64_t QueryPitch(const AttentionJob& job) {
+  return (job.head_dim + kLanes - 1) / kLanes * kLanes + kLanes;
+}
 
 int64_t AttentionStateFloats(const AttentionJob& job);     // one state of a full tile
 int64_t AttentionWorkspaceBytes(const AttentionJob& job);  // a thread's scratch

@@ -141,13 +141,25 @@ SKEP_INLINE Vec ScaleSum(Ints biased, Vec scale, Vec shift) {
   return _mm512_fmadd_ps(_mm512_castsi512_ps(biased), scale, shift);
 }
 
-// Rounds 32 floats to int8 (values are within [-127, 127]).
-SKEP_INLINE void StoreRounded(int8_t* p, Vec low, Vec high) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(low)));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 16),
-                   _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(high)));
+// The largest bits of |low|, |high|, as integers.
+SKEP_INLINE int32_t MaxMagnitudeBits(Vec low, Vec high) {
+  const Ints sign_off = _mm512_set1_epi32(0x7fffffff);
+  return _mm512_reduce_max_epi32(
+      _mm512_max_epi32(_mm512_and_si512(_mm512_castps_si512(low), sign_off),
+                       _mm512_and_si512(_mm512_castps_si512(high), sign_off)));
 }
-SKEP_INLINE int32_t SumRounded(Vec v) { return _mm512_reduce_add_epi32(_mm512_cvtps_epi32(v)); }
+// Rounds 32 floats to int8 (values are within [-127, 127]); the sums of each half's results.
+SKEP_INLINE void StoreRounded(int8_t* p, Vec low, Vec high, int32_t& sum_low, int32_t& sum_high) {
+  const __m256i q = _mm256_set_m128i(_mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(high)),
+                                     _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(low)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), q);
+  // Four sums of four a half; then the four of each half.
+  __m256i sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), q);
+  sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0x4e));
+  sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0xb1));
+  sum_low = _mm256_cvtsi256_si32(sums);
+  sum_high = _mm256_extract_epi32(sums, 4);
+}
 SKEP_INLINE void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 }  // namespace skep::cpu::SKEP_CPU_NAMESPACE

@@ -198,19 +198,30 @@ SKEP_INLINE Vec ScaleSum(const Ints& biased, const Vec& scale, const Vec&) {
   return __builtin_convertvector(biased - kSumBias, Vec) * scale;
 }
 
-SKEP_INLINE void StoreRounded(int8_t* p, const Vec& low, const Vec& high) {
+// The largest bits of |low|, |high|, as integers.
+SKEP_INLINE int32_t MaxMagnitudeBits(const Vec& low, const Vec& high) {
+  const Ints a = Bits<Ints>(low) & 0x7fffffff;
+  const Ints b = Bits<Ints>(high) & 0x7fffffff;
+  int32_t max = 0;
+  for (int i = 0; i < 16; ++i) {
+    const int32_t larger = a[i] > b[i] ? a[i] : b[i];
+    max = larger > max ? larger : max;
+  }
+  return max;
+}
+// Rounds 32 floats to int8 (values are within [-127, 127]); the sums of each half's results.
+SKEP_INLINE void StoreRounded(int8_t* p, const Vec& low, const Vec& high, int32_t& sum_low,
+                              int32_t& sum_high) {
   const Ints a = RoundToInt(low);
   const Ints b = RoundToInt(high);
+  sum_low = 0;
+  sum_high = 0;
   for (int i = 0; i < 16; ++i) {
     p[i] = static_cast<int8_t>(a[i]);
     p[16 + i] = static_cast<int8_t>(b[i]);
+    sum_low += a[i];
+    sum_high += b[i];
   }
-}
-SKEP_INLINE int32_t SumRounded(const Vec& v) {
-  const Ints a = RoundToInt(v);
-  int32_t sum = 0;
-  for (int i = 0; i < 16; ++i) sum += a[i];
-  return sum;
 }
 SKEP_INLINE void Prefetch(const void* p) { __builtin_prefetch(p); }
 

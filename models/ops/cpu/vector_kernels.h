@@ -71,19 +71,20 @@ SKEP_INLINE Vec ApplyGate(Gate function, Vec x) {
 }
 
 SKEP_INLINE void QuantiseBlock(Vec low, Vec high, ActivationBlock* block) {
-  const float max = MaxLanes(Max(Abs(low), Abs(high)));
-  // A maximum drops NaN; a sum of zeros keeps it.
-  const float finite = SumLanes(Add(Mul(low, Zero()), Mul(high, Zero())));
+  // Among the bits of magnitudes, infinities and NaN are the largest.
+  const int32_t max_bits = MaxMagnitudeBits(low, high);
+  const bool finite = max_bits < 0x7f800000;
+  const float max = __builtin_bit_cast(float, max_bits);
   // Below 2^-100 the reciprocal would overflow: such activations are zero to any weight.
-  const bool usable = max >= 0x1p-100f && finite == 0.0f;
+  const bool usable = finite && max >= 0x1p-100f;
   const Vec inverse = Set(usable ? 127.0f / max : 0.0f);
   low = usable ? Mul(low, inverse) : Zero();
   high = usable ? Mul(high, inverse) : Zero();
-  StoreRounded(block->q, low, high);
-  const int32_t sum_low = SumRounded(low);
-  const int32_t sum_high = SumRounded(high);
+  int32_t sum_low;
+  int32_t sum_high;
+  StoreRounded(block->q, low, high, sum_low, sum_high);
   const int32_t sum = sum_low + sum_high;
-  block->scale = usable ? max / 127.0f : (finite == 0.0f ? 0.0f : __builtin_nanf(""));
+  block->scale = usable ? max / 127.0f : (finite ? 0.0f : __builtin_nanf(""));
   block->sum = static_cast<float>(sum);
   block->sum_low = static_cast<float>(sum_low);
   block->start[kStart8] = kSumBias - 8 * sum;

@@ -97,22 +97,26 @@ class World {
     const int64_t group = shape_.query_heads / shape_.kv_heads;
     std::vector<double> out(shape_.query_heads * dim);
     for (int64_t h = 0; h < shape_.query_heads; ++h) {
-      const float* q = queries_[s].data() + (position * shape_.query_heads + h) * dim;
+      const float* q_row = queries_[s].data() + (position * shape_.query_heads + h) * dim;
+      std::vector<float> q(q_row, q_row + dim);
+      if (shape_.kv_type == KvType::kI8) q = RoundToInt8(q.data());
       std::vector<double> weights(position + 1, 0.0);
       double total = 0;
       for (int64_t t = 0; t <= position; ++t) {
         if (shape_.window > 0 && t <= position - shape_.window) continue;
-        const float* k = keys_[s].data() + (t * shape_.kv_heads + h / group) * dim;
+        const std::vector<float> k =
+            Stored(keys_[s].data() + (t * shape_.kv_heads + h / group) * dim);
         double score = 0;
-        for (int64_t d = 0; d < dim; ++d) score += static_cast<double>(q[d]) * Stored(k[d]);
+        for (int64_t d = 0; d < dim; ++d) score += static_cast<double>(q[d]) * k[d];
         score *= job_.scale;
         if (shape_.softcap > 0) score = shape_.softcap * std::tanh(score / shape_.softcap);
         weights[t] = std::exp(score);
         total += weights[t];
       }
       for (int64_t t = 0; t <= position; ++t) {
-        const float* v = values_[s].data() + (t * shape_.kv_heads + h / group) * dim;
-        for (int64_t d = 0; d < dim; ++d) out[h * dim + d] += weights[t] / total * Stored(v[d]);
+        const std::vector<float> v =
+            Stored(values_[s].data() + (t * shape_.kv_heads + h / group) * dim);
+        for (int64_t d = 0; d < dim; ++d) out[h * dim + d] += weights[t] / total * v[d];
       }
     }
     return out;
@@ -121,10 +125,27 @@ class World {
   int64_t width() const { return shape_.query_heads * shape_.head_dim; }
 
  private:
-  float Stored(float x) const {
-    if (shape_.kv_type == KvType::kF32) return x;
-    return shape_.kv_type == KvType::kF16 ? HalfToFloat(FloatToHalf(x))
-                                          : Bfloat16ToFloat(FloatToBfloat16(x));
+  // The int8 form as kernels.h defines it: one bfloat16 scale a row of head_dim.
+  std::vector<float> RoundToInt8(const float* x) const {
+    float max = 0;
+    for (int64_t d = 0; d < shape_.head_dim; ++d) max = std::max(max, std::fabs(x[d]));
+    const float scale = Bfloat16ToFloat(FloatToBfloat16(max / 127.0f));
+    std::vector<float> out(shape_.head_dim, 0.0f);
+    for (int64_t d = 0; d < shape_.head_dim && scale > 0; ++d) {
+      out[d] = scale * std::clamp(std::nearbyint(x[d] * (1.0f / scale)), -127.0f, 127.0f);
+    }
+    return out;
+  }
+
+  // One head's key or value as the cache holds it.
+  std::vector<float> Stored(const float* x) const {
+    if (shape_.kv_type == KvType::kI8) return RoundToInt8(x);
+    std::vector<float> out(x, x + shape_.head_dim);
+    for (float& value : out) {
+      if (shape_.kv_type == KvType::kF16) value = HalfToFloat(FloatToHalf(value));
+      if (shape_.kv_type == KvType::kBF16) value = Bfloat16ToFloat(FloatToBfloat16(value));
+    }
+    return out;
   }
 
   void FillCache() {
@@ -133,9 +154,8 @@ class World {
     std::iota(table_.begin(), table_.end(), 0);
     std::mt19937 random(9);
     std::shuffle(table_.begin(), table_.end(), random);
-    const int64_t size = KvBytes(shape_.kv_type);
-    const int64_t key_bytes = shape_.head_dim * shape_.block_size * size;
-    const int64_t value_bytes = job_.value_stride() * shape_.block_size * size;
+    const int64_t key_bytes = job_.key_bytes();
+    const int64_t value_bytes = job_.value_bytes();
     // NaN everywhere: what was never written must never be used.
     key_cache_.assign(num_blocks * shape_.kv_heads * key_bytes, 0xff);
     value_cache_.assign(num_blocks * shape_.kv_heads * value_bytes, 0xff);
@@ -186,6 +206,9 @@ std::vector<Shape> Shapes() {
       {9, 3, 64, 32, 0, 0.0f, KvType::kF32},
       {3, 1, 64, 32, 100, 0.0f, KvType::kBF16},
       {40, 1, 32},
+      {9, 3, 64, 32, 0, 0.0f, KvType::kI8},
+      {5, 5, 24, 16, /*window=*/17, 0.0f, KvType::kI8},
+      {7, 1, 90, 32, /*window=*/0, /*softcap=*/5.0f, KvType::kI8},
   };
 }
 

@@ -76,6 +76,7 @@ TEST(ArgumentsTest, OptionsOfOtherCommandsAreSkipped) {
 
 TEST(ArgumentsTest, VariablesOfOthersAreNoOptions) {
   const char* const environment[] = {"SKEP_CACHE_DIR=/c",
+                                     "SKEP_API_KEY=0123456789abcdef",
                                      "SKEP_SERVICE_HOST=10.0.0.1",
                                      "SKEP_SERVICE_PORT_GRPC=8001",
                                      "SKEP_PORT=tcp://10.0.0.1:8001",
@@ -113,6 +114,34 @@ TEST(ConfigTest, ServedNameComesFromThePath) {
   EXPECT_EQ(DefaultServedName("/models/Smol.Q4_1.gguf"), "Smol.Q4_1");
   EXPECT_EQ(DefaultServedName("/models/gemma-3/"), "gemma-3");
   EXPECT_EQ(DefaultServedName("gemma"), "gemma");
+}
+
+TEST(ArgumentsTest, TlsNeedsCertificateAndKey) {
+  const auto flag = [](const char* name) { return std::string(name) + "=file.pem"; };
+  const std::string certificate = flag("--tls-certificate");
+  const std::string key = flag("--tls-key");
+  const std::string ca = flag("--tls-client-ca");
+  EXPECT_FALSE(Parse({"--model=m"}).grpc.tls.enabled());
+  EXPECT_TRUE(Parse({"--model=m", certificate, key}).grpc.tls.enabled());
+  EXPECT_EQ(Parse({"--model=m", certificate, key, ca}).grpc.tls.client_ca, "file.pem");
+  EXPECT_EQ(Parse({"--model=m", flag("--api-keys")}).grpc.api_keys, "file.pem");
+  EXPECT_THROW(Parse({"--model=m", certificate}), CLI::RequiresError);
+  EXPECT_THROW(Parse({"--model=m", key}), CLI::RequiresError);
+  EXPECT_THROW(Parse({"--model=m", ca}), CLI::RequiresError);
+  // An unset variable must not mean: no keys.
+  EXPECT_THROW(Parse({"--model=m", "--api-keys", ""}), CLI::ValidationError);
+  EXPECT_THROW(Parse({"--model=m", "--api-keys="}), CLI::ParseError);
+}
+
+TEST(ConfigTest, LoopbackIsThisMachineAlone) {
+  for (const char* address :
+       {"127.0.0.1:8001", "127.1.2.3:1", "localhost:1", "[::1]:1", "unix:/s"}) {
+    EXPECT_TRUE(IsLoopback(address)) << address;
+  }
+  for (const char* address :
+       {"0.0.0.0:8001", "[::]:1", "10.0.0.1:1", "localhost.example:1", ":1", ""}) {
+    EXPECT_FALSE(IsLoopback(address)) << address;
+  }
 }
 
 }  // namespace

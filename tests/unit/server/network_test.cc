@@ -19,16 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
-std::string ReasonOf(const grpc::Status& status) {
-  google::rpc::Status details;
-  details.ParseFromString(status.error_details());
-  google::rpc::ErrorInfo info;
-  for (const auto& detail : details.details()) {
-    if (detail.UnpackTo(&info)) return info.reason();
-  }
-  return "";
-}
-
 std::string FieldOf(const grpc::Status& status) {
   google::rpc::Status details;
   details.ParseFromString(status.error_details());

@@ -2,6 +2,8 @@
 #ifndef SKEP_TESTS_UNIT_SERVER_SERVER_FIXTURE_H_
 #define SKEP_TESTS_UNIT_SERVER_SERVER_FIXTURE_H_
 
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -83,6 +85,17 @@ class ServerTest : public ::testing::Test {
     sampling.max_tokens = max_tokens;
     sampling.ignore_eos = true;
     return FakeGeneration(prompt, /*index=*/0, sampling, model_);
+  }
+
+  // Of the ErrorInfo among the details; "" without one.
+  static std::string ReasonOf(const grpc::Status& status) {
+    google::rpc::Status details;
+    details.ParseFromString(status.error_details());
+    google::rpc::ErrorInfo info;
+    for (const auto& detail : details.details()) {
+      if (detail.UnpackTo(&info)) return info.reason();
+    }
+    return "";
   }
 
   // All blocks are free or cached, and nothing runs.
