@@ -1,15 +1,9 @@
 // Ternary digits, FP4, and plain one- and two-bit codes.
 
-#include <array>
-
 #include "models/weights/block_decoders.h"
 
 namespace skep::models {
 namespace {
-
-// Twice the values of FP4 E2M1, so that they are integers.
-constexpr std::array<int8_t, 16> kDoubledE2M1 = {0, 1,  2,  3,  4,  6,  8,  12,
-                                                 0, -1, -2, -3, -4, -6, -8, -12};
 
 // Writes digit m of `count` bytes to out[count * m ..], m = 0 .. digits-1. A byte holds base-3
 // digits as a fraction of 256, the first digit on top.

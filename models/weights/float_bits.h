@@ -3,6 +3,7 @@
 #ifndef SKEP_MODELS_WEIGHTS_FLOAT_BITS_H_
 #define SKEP_MODELS_WEIGHTS_FLOAT_BITS_H_
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -40,6 +41,10 @@ inline float Float8E4M3ToFloat(uint8_t bits) {
   const float half = HalfToFloat(static_cast<uint16_t>(magnitude << 7));
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(half * 256.0f));
 }
+
+// Twice the values of FP4 E2M1, so that they are integers.
+inline constexpr std::array<int8_t, 16> kDoubledE2M1 = {0, 1,  2,  3,  4,  6,  8,  12,
+                                                        0, -1, -2, -3, -4, -6, -8, -12};
 
 // E8M0 scale of MXFP4, halved because the FP4 table is doubled: 2^(e - 128).
 inline float HalfE8M0ToFloat(uint8_t e) {

@@ -10,6 +10,12 @@
 
 namespace skep::models {
 
+// What the grids' entries are made of.
+inline constexpr std::array<int8_t, 3> kIq2Magnitudes = {8, 25, 43};
+inline constexpr std::array<int8_t, 8> kIq3XxsMagnitudes = {4, 12, 20, 28, 36, 44, 52, 62};
+inline constexpr std::array<int8_t, 8> kIq3SMagnitudes = {1, 3, 5, 7, 9, 11, 13, 15};
+inline constexpr std::array<int8_t, 3> kIq1Digits = {-1, 0, 1};
+
 template <size_t kEntries, size_t kValues>
 using IqGrid = std::array<std::array<int8_t, kValues>, kEntries>;
 

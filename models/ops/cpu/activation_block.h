@@ -19,13 +19,15 @@ inline constexpr int64_t kTileRows = 12;  // activation rows stored side by side
 // 1.5 * 2^23 + sum: no conversion is needed, see ScaleSum in the simd headers.
 inline constexpr int32_t kSumBias = 0x4b400000;
 inline constexpr float kSumBiasFloat = 12582912.0f;
-enum Start { kStart8, kStart16, kStart128, kStart32Low, kStart32High, kStart0, kNumStarts };
+// kStart0 needs no place in a block: it is kSumBias.
+enum Start { kStart8, kStart16, kStart128, kStart32Low, kStart32High, kNumStarts, kStart0 };
 
 // 32 activations of one row: x[i] = scale * q[i], |q| <= 127. One cache line.
 struct alignas(64) ActivationBlock {
   int8_t q[kBlock];
   float scale;                // absmax / 127; NaN where an input was not finite
   float sum;                  // of q, for minimums
+  float sum_low;              // of q[0..15]
   int32_t start[kNumStarts];  // kSumBias - offset * sum of q
 };
 static_assert(sizeof(ActivationBlock) == 64);

@@ -2,23 +2,37 @@
 
 #include <cstring>
 
+#include "models/ops/cpu/code_tables.h"
 #include "models/ops/cpu/half.h"
 
 namespace skep::cpu {
 namespace {
 
-constexpr FormatLayout kLayouts[] = {
-    {256, 32, 0},         // Q4_0
-    {256, 64, 0},         // Q4_1
-    {256 + 64, 32, 0},    // Q5_0
-    {256 + 64, 64, 0},    // Q5_1
-    {512, 32, 0},         // Q8_0
-    {256, 32, 64},        // Q4_K
-    {256 + 64, 32, 64},   // Q5_K
-    {256 + 128, 32, 32},  // Q6_K
-    {32 * 16 * 4, 0, 0},  // F32
-    {32 * 16 * 2, 0, 0},  // F16
-    {32 * 16 * 2, 0, 0},  // BF16
+constexpr FormatLayout kLayouts[kNumInt8Formats] = {
+    // bits, half scales, byte scales, supers, blocks an entry
+    {4, 1, 0, 0},     // Q4_0
+    {4, 2, 0, 0},     // Q4_1
+    {5, 1, 0, 0},     // Q5_0
+    {5, 2, 0, 0},     // Q5_1
+    {8, 1, 0, 0},     // Q8_0
+    {2, 0, 2, 2},     // Q2_K
+    {3, 0, 2, 1},     // Q3_K
+    {4, 0, 2, 2},     // Q4_K
+    {5, 0, 2, 2},     // Q5_K
+    {6, 0, 2, 1},     // Q6_K
+    {4, 1, 0, 0},     // IQ4_NL
+    {4, 0, 1, 1},     // IQ4_XS
+    {4, 0, 1, 0},     // MXFP4
+    {4, 0, 2, 0},     // NVFP4
+    {4, 0, 1, 1},     // IQ3_XXS
+    {4, 0, 1, 1},     // IQ3_S
+    {3, 0, 1, 1},     // IQ2_XXS
+    {3, 0, 2, 1},     // IQ2_S
+    {3, 0, 1, 1},     // IQ1_S
+    {3, 0, 2, 1},     // IQ1_M
+    {2, 1, 0, 0, 8},  // ternary
+    {2, 1, 0, 0, 2},  // Q2_0
+    {1, 1, 0, 0, 4},  // Q1_0
 };
 
 uint16_t Load16(const uint8_t* p) {
@@ -27,217 +41,210 @@ uint16_t Load16(const uint8_t* p) {
   return value;
 }
 
-uint32_t Load32(const uint8_t* p) {
-  uint32_t value;
-  std::memcpy(&value, p, sizeof(value));
-  return value;
-}
-
 void Store16(uint8_t* p, uint16_t value) { std::memcpy(p, &value, sizeof(value)); }
 
-void ReadNibbles(const uint8_t* packed, uint8_t* codes) {
-  for (int i = 0; i < 16; ++i) {
-    codes[i] = packed[i] & 15;
-    codes[16 + i] = packed[i] >> 4;
+// --- planes --------------------------------------------------------------------------------------
+//
+// Four inputs of a row are a word: step s holds inputs 4s .. 4s + 3, one a byte. A plane of n bits
+// has n vectors of 8 / n fields: step s is field s / n of vector s % n.
+
+using Steps = uint32_t[8][16];  // [step][row]
+
+template <int kBits>
+void StorePlane(const Steps& steps, int shift, uint8_t* out) {
+  constexpr uint32_t kMask = 0x01010101u * ((1u << kBits) - 1u);
+  for (int v = 0; v < kBits; ++v) {
+    uint32_t words[16] = {};
+    for (int s = v; s < 8; s += kBits) {
+      for (int r = 0; r < 16; ++r)
+        words[r] |= ((steps[s][r] >> shift) & kMask) << (s / kBits * kBits);
+    }
+    std::memcpy(out + 64 * v, words, 64);
   }
 }
 
-void AddFifthBits(uint32_t bits, uint8_t* codes) {
-  for (int i = 0; i < 32; ++i) codes[i] |= ((bits >> i) & 1) << 4;
+void StorePlaneOf(int bits, const Steps& steps, int shift, uint8_t* out) {
+  if (bits == 1) StorePlane<1>(steps, shift, out);
+  if (bits == 2) StorePlane<2>(steps, shift, out);
+  if (bits == 4) StorePlane<4>(steps, shift, out);
+  if (bits == 8) StorePlane<8>(steps, shift, out);
 }
 
-// The 6-bit scale and minimum of sub-block `i` of a Q4_K or Q5_K block.
-void ReadScaleMin(const uint8_t* packed, int i, uint8_t* scale) {
-  if (i < 4) {
-    scale[0] = packed[i] & 63;
-    scale[1] = packed[i + 4] & 63;
-  } else {
-    scale[0] = (packed[i + 4] & 15) | ((packed[i - 4] >> 6) << 4);
-    scale[1] = (packed[i + 4] >> 4) | ((packed[i] >> 6) << 4);
-  }
-}
-
-RowBlock ReadKBlock(PackedFormat format, const uint8_t* row, int64_t block) {
-  const int sub = static_cast<int>(block % 8);
-  const uint8_t* p = row + block / 8 * (format == PackedFormat::kQ4_K ? 144 : 176);
-  RowBlock result;
-  result.super_d = Load16(p);
-  result.super_m = Load16(p + 2);
-  ReadScaleMin(p + 4, sub, result.scale);
-  const bool five = format == PackedFormat::kQ5_K;
-  const uint8_t* high = p + 16;
-  const uint8_t* low = p + (five ? 48 : 16) + sub / 2 * 32;
+// Adds a plane's bits to the codes of row `lane`.
+void LoadPlane(int bits, int shift, const uint8_t* plane, int lane, uint8_t* codes) {
+  const int mask = (1 << bits) - 1;
   for (int i = 0; i < 32; ++i) {
-    result.codes[i] = sub % 2 == 0 ? low[i] & 15 : low[i] >> 4;
-    if (five) result.codes[i] |= ((high[i] >> sub) & 1) << 4;
+    const int step = i / 4;
+    const int byte = plane[step % bits * 64 + lane * 4 + i % 4];
+    codes[i] |= static_cast<uint8_t>(((byte >> (step / bits * bits)) & mask) << shift);
   }
-  return result;
 }
 
-RowBlock ReadQ6K(const uint8_t* row, int64_t block) {
-  const int sub = static_cast<int>(block % 8);
-  const uint8_t* p = row + block / 8 * 210;
-  const uint8_t* low = p + sub / 4 * 64 + sub % 2 * 32;
-  const uint8_t* high = p + 128 + sub / 4 * 32;
-  const int quarter = sub % 4;
-  RowBlock result;
-  for (int i = 0; i < 32; ++i) {
-    const int nibble = quarter < 2 ? low[i] & 15 : low[i] >> 4;
-    result.codes[i] = static_cast<uint8_t>(nibble | ((high[i] >> (2 * quarter)) & 3) << 4);
-  }
-  result.scale[0] = p[192 + 2 * sub];
-  result.scale[1] = p[192 + 2 * sub + 1];
-  result.super_d = Load16(p + 208);
-  return result;
-}
+// --- values --------------------------------------------------------------------------------------
 
-// Element index -> step (one vector of 4 inputs) and byte in it.
-int StepOf(int element) { return element / 4; }
+// What codes mean: code * step - offset, or an entry of a table.
+struct CodeMeaning {
+  int offset = 0;
+  int step = 1;
+  const CodeValues* table = nullptr;
 
-int BitsOf(PackedFormat format) {
+  int Value(uint8_t code) const { return table != nullptr ? (*table)[code] : code * step - offset; }
+};
+
+CodeMeaning MeaningOf(PackedFormat format) {
   switch (format) {
+    case PackedFormat::kQ4_0:
+      return {8};
     case PackedFormat::kQ5_0:
-    case PackedFormat::kQ5_1:
-    case PackedFormat::kQ5_K:
-      return 5;
-    case PackedFormat::kQ6_K:
-      return 6;
+      return {16};
     case PackedFormat::kQ8_0:
-      return 8;
+      return {128};
+    case PackedFormat::kQ3_K:
+      return {4};
+    case PackedFormat::kQ6_K:
+      return {32};
+    case PackedFormat::kTernary:
+    case PackedFormat::kQ2_0:
+      return {1};
+    case PackedFormat::kQ1_0:
+      return {1, 2};
+    case PackedFormat::kIQ4_NL:
+    case PackedFormat::kIQ4_XS:
+      return {0, 1, &kIq4Codes};
+    case PackedFormat::kMXFP4:
+    case PackedFormat::kNVFP4:
+      return {0, 1, &kFp4Codes};
+    case PackedFormat::kIQ3_XXS:
+      return {0, 1, &kIq3XxsCodes};
+    case PackedFormat::kIQ3_S:
+      return {0, 1, &kIq3SCodes};
+    case PackedFormat::kIQ2_XXS:
+    case PackedFormat::kIQ2_S:
+      return {0, 1, &kIq2Codes};
+    case PackedFormat::kIQ1_S:
+    case PackedFormat::kIQ1_M:
+      return {0, 1, &kIq1Codes};
     default:
-      return 4;
+      return {};
   }
 }
 
-void StoreCode(int bits, int element, int lane, uint8_t code, uint8_t* quants) {
-  const int step = StepOf(element);
-  const int at = lane * 4 + element % 4;
-  if (bits == 8) {
-    quants[step * 64 + at] = code;
-    return;
-  }
-  quants[step % 4 * 64 + at] |= (code & 15) << (step < 4 ? 0 : 4);
-  if (bits == 5) quants[256 + at] |= (code >> 4) << step;
-  if (bits == 6) quants[256 + step / 4 * 64 + at] |= (code >> 4) << (2 * (step % 4));
+// Of inputs 0..15 and 16..31.
+struct Scales {
+  float scale[2];
+  float minimum[2] = {0.0f, 0.0f};
+};
+
+// Every product here is exact in float32: the codebooks' formulas may be multiplied out.
+Scales SignedByteScales(const FormatLayout& layout, const RowBlock& block, float unit) {
+  const float d = HalfToFloat(block.super[0]) * unit;
+  Scales s;
+  s.scale[0] = d * static_cast<int8_t>(block.scale[0]);
+  s.scale[1] = layout.byte_scales == 2 ? d * static_cast<int8_t>(block.scale[1]) : s.scale[0];
+  return s;
 }
 
-uint8_t LoadCode(int bits, int element, int lane, const uint8_t* quants) {
-  const int step = StepOf(element);
-  const int at = lane * 4 + element % 4;
-  if (bits == 8) return quants[step * 64 + at];
-  int code = (quants[step % 4 * 64 + at] >> (step < 4 ? 0 : 4)) & 15;
-  if (bits == 5) code |= ((quants[256 + at] >> step) & 1) << 4;
-  if (bits == 6) code |= ((quants[256 + step / 4 * 64 + at] >> (2 * (step % 4))) & 3) << 4;
-  return static_cast<uint8_t>(code);
+Scales ScalesOf(PackedFormat format, const RowBlock& block) {
+  const FormatLayout& layout = LayoutOf(format);
+  Scales s;
+  switch (format) {
+    case PackedFormat::kQ2_K:
+      for (int i = 0; i < 2; ++i) {
+        s.scale[i] = HalfToFloat(block.super[0]) * static_cast<float>(block.scale[i] & 15);
+        s.minimum[i] = -(HalfToFloat(block.super[1]) * static_cast<float>(block.scale[i] >> 4));
+      }
+      return s;
+    case PackedFormat::kQ4_K:
+    case PackedFormat::kQ5_K:
+      s.scale[0] = s.scale[1] = HalfToFloat(block.super[0]) * block.scale[0];
+      s.minimum[0] = s.minimum[1] = -(HalfToFloat(block.super[1]) * block.scale[1]);
+      return s;
+    case PackedFormat::kQ3_K:
+    case PackedFormat::kQ6_K:
+    case PackedFormat::kIQ4_XS:
+    case PackedFormat::kIQ3_S:
+      return SignedByteScales(layout, block, 1.0f);
+    case PackedFormat::kIQ3_XXS:
+      return SignedByteScales(layout, block, 1.0f / 4);
+    case PackedFormat::kIQ2_XXS:
+    case PackedFormat::kIQ2_S:
+    case PackedFormat::kIQ1_S:
+    case PackedFormat::kIQ1_M:
+      return SignedByteScales(layout, block, 1.0f / 8);
+    case PackedFormat::kMXFP4:
+      s.scale[0] = s.scale[1] = models::HalfE8M0ToFloat(block.scale[0]);
+      return s;
+    case PackedFormat::kNVFP4:
+      for (int i = 0; i < 2; ++i) {
+        s.scale[i] = HalfToFloat(static_cast<uint16_t>(block.scale[i] << 7)) * 128.0f;
+      }
+      return s;
+    default:
+      s.scale[0] = s.scale[1] = HalfToFloat(block.half[0]);
+      s.minimum[0] = s.minimum[1] = HalfToFloat(block.half[1]);
+      return s;
+  }
 }
 
 }  // namespace
 
 const FormatLayout& LayoutOf(PackedFormat format) { return kLayouts[static_cast<int>(format)]; }
 
-RowBlock ReadFileBlock(PackedFormat format, const uint8_t* row, int64_t block) {
-  RowBlock result;
-  switch (format) {
-    case PackedFormat::kQ4_0:
-      result.d = Load16(row + block * 18);
-      ReadNibbles(row + block * 18 + 2, result.codes);
-      break;
-    case PackedFormat::kQ4_1:
-      result.d = Load16(row + block * 20);
-      result.m = Load16(row + block * 20 + 2);
-      ReadNibbles(row + block * 20 + 4, result.codes);
-      break;
-    case PackedFormat::kQ5_0:
-      result.d = Load16(row + block * 22);
-      ReadNibbles(row + block * 22 + 6, result.codes);
-      AddFifthBits(Load32(row + block * 22 + 2), result.codes);
-      break;
-    case PackedFormat::kQ5_1:
-      result.d = Load16(row + block * 24);
-      result.m = Load16(row + block * 24 + 2);
-      ReadNibbles(row + block * 24 + 8, result.codes);
-      AddFifthBits(Load32(row + block * 24 + 4), result.codes);
-      break;
-    case PackedFormat::kQ8_0:
-      result.d = Load16(row + block * 34);
-      for (int i = 0; i < 32; ++i) result.codes[i] = row[block * 34 + 2 + i] ^ 0x80;
-      break;
-    case PackedFormat::kQ4_K:
-    case PackedFormat::kQ5_K:
-      return ReadKBlock(format, row, block);
-    case PackedFormat::kQ6_K:
-      return ReadQ6K(row, block);
-    default:
-      break;
-  }
-  return result;
-}
-
-void StorePanelBlock(PackedFormat format, const RowBlock& value, uint8_t* quants, uint8_t* scales,
-                     uint8_t* supers, int64_t block, int lane) {
+void StorePanelBlock(PackedFormat format, const RowBlock (&rows)[16], uint8_t* quants,
+                     uint8_t* scales, uint8_t* supers, int64_t block) {
   const FormatLayout& layout = LayoutOf(format);
-  quants += block * layout.quant_bytes;
-  scales += block * layout.scale_bytes;
-  supers += block / 8 * layout.super_bytes;
-  const int bits = BitsOf(format);
-  for (int i = 0; i < 32; ++i) StoreCode(bits, i, lane, value.codes[i], quants);
-  if (layout.super_bytes == 0) {
-    Store16(scales + 2 * lane, value.d);
-    if (layout.scale_bytes == 64) Store16(scales + 32 + 2 * lane, value.m);
-    return;
+  Steps steps;
+  for (int r = 0; r < 16; ++r) {
+    uint32_t words[8];
+    std::memcpy(words, rows[r].codes, sizeof(words));
+    for (int s = 0; s < 8; ++s) steps[s][r] = words[s];
   }
-  scales[lane] = value.scale[0];
-  scales[16 + lane] = value.scale[1];
-  Store16(supers + 2 * lane, value.super_d);
-  if (layout.super_bytes == 64) Store16(supers + 32 + 2 * lane, value.super_m);
+  quants += block * layout.quant_bytes();
+  const int base = BasePlaneBits(layout.bits);
+  StorePlaneOf(base, steps, 0, quants);
+  StorePlaneOf(layout.bits - base, steps, base, quants + 64 * base);
+
+  if (block % layout.scale_blocks == 0) {
+    scales += block / layout.scale_blocks * layout.scale_bytes();
+    for (int i = 0; i < layout.half_scales; ++i) {
+      for (int r = 0; r < 16; ++r) Store16(scales + 32 * i + 2 * r, rows[r].half[i]);
+    }
+    for (int i = 0; i < layout.byte_scales; ++i) {
+      for (int r = 0; r < 16; ++r) scales[16 * i + r] = rows[r].scale[i];
+    }
+  }
+  if (block % 8 == 0) {
+    supers += block / 8 * layout.super_bytes();
+    for (int i = 0; i < layout.supers; ++i) {
+      for (int r = 0; r < 16; ++r) Store16(supers + 32 * i + 2 * r, rows[r].super[i]);
+    }
+  }
 }
 
 RowBlock LoadPanelBlock(PackedFormat format, const PanelView& panel, int64_t block, int lane) {
   const FormatLayout& layout = LayoutOf(format);
-  const uint8_t* quants = panel.quants + block * layout.quant_bytes;
-  const uint8_t* scales = panel.scales + block * layout.scale_bytes;
-  const uint8_t* supers = panel.supers + block / 8 * layout.super_bytes;
   RowBlock result;
-  const int bits = BitsOf(format);
-  for (int i = 0; i < 32; ++i) result.codes[i] = LoadCode(bits, i, lane, quants);
-  if (layout.super_bytes == 0) {
-    result.d = Load16(scales + 2 * lane);
-    if (layout.scale_bytes == 64) result.m = Load16(scales + 32 + 2 * lane);
-    return result;
+  const uint8_t* quants = panel.quants + block * layout.quant_bytes();
+  const int base = BasePlaneBits(layout.bits);
+  LoadPlane(base, 0, quants, lane, result.codes);
+  if (layout.bits != base) {
+    LoadPlane(layout.bits - base, base, quants + 64 * base, lane, result.codes);
   }
-  result.scale[0] = scales[lane];
-  result.scale[1] = scales[16 + lane];
-  result.super_d = Load16(supers + 2 * lane);
-  if (layout.super_bytes == 64) result.super_m = Load16(supers + 32 + 2 * lane);
+  const uint8_t* scales = panel.scales + block / layout.scale_blocks * layout.scale_bytes();
+  for (int i = 0; i < layout.half_scales; ++i) result.half[i] = Load16(scales + 32 * i + 2 * lane);
+  for (int i = 0; i < layout.byte_scales; ++i) result.scale[i] = scales[16 * i + lane];
+  const uint8_t* supers = panel.supers + block / 8 * layout.super_bytes();
+  for (int i = 0; i < layout.supers; ++i) result.super[i] = Load16(supers + 32 * i + 2 * lane);
   return result;
 }
 
 void DecodeBlock(PackedFormat format, const RowBlock& block, float* out) {
-  float scale[2];
-  float minimum = 0.0f;
-  int offset = 0;
-  switch (format) {
-    case PackedFormat::kQ4_K:
-    case PackedFormat::kQ5_K:
-      scale[0] = scale[1] = HalfToFloat(block.super_d) * block.scale[0];
-      minimum = -(HalfToFloat(block.super_m) * block.scale[1]);
-      break;
-    case PackedFormat::kQ6_K:
-      for (int i = 0; i < 2; ++i) {
-        scale[i] = HalfToFloat(block.super_d) * static_cast<int8_t>(block.scale[i]);
-      }
-      offset = 32;
-      break;
-    default:
-      scale[0] = scale[1] = HalfToFloat(block.d);
-      minimum = HalfToFloat(block.m);
-      if (format == PackedFormat::kQ4_0) offset = 8;
-      if (format == PackedFormat::kQ5_0) offset = 16;
-      if (format == PackedFormat::kQ8_0) offset = 128;
-  }
+  const Scales scales = ScalesOf(format, block);
+  const CodeMeaning meaning = MeaningOf(format);
+  // Only formats without an offset have minimums; adding zero changes nothing but the sign of zero.
   for (int i = 0; i < 32; ++i) {
-    const float product = scale[i / 16] * static_cast<float>(block.codes[i] - offset);
-    out[i] = offset != 0 ? product : product + minimum;
+    const float value = static_cast<float>(meaning.Value(block.codes[i]));
+    out[i] = scales.scale[i / 16] * value + scales.minimum[i / 16];
   }
 }
 

@@ -110,7 +110,7 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
         for (int p = 0; p < 2; ++p) {
           views[i][p] = pairs[i].matrix->Panel(pairs[i].first + p);
           if (decode) {
-            uint8_t* slot = workspace + (2 * i + p) * blocks * kDecodedBlockBytes;
+            uint8_t* slot = workspace + (2 * i + p) * blocks * kMaxDecodedBlockBytes;
             format.decode(views[i][p], blocks, slot);
             views[i][p] = {slot, nullptr, nullptr};
           }

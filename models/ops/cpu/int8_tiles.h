@@ -20,16 +20,19 @@ SKEP_INLINE void StartSums(Start start, const ActivationBlock* x, Ints (&sums)[M
   for (int m = 0; m < M; ++m) sums[m] = SetInt(start == kStart0 ? kSumBias : x[m].start[start]);
 }
 
+enum class Minimum { kNone, kOfSum, kOfLowSum };
+
 // totals[m] += (sums * scale + minimum * sum of x) * scale of x. The one place where rounding
 // happens, block after block: the same for every tile shape.
-template <bool kHasMin, int M>
+template <Minimum kMinimum, int M>
 SKEP_INLINE void AddBlock(Vec scale, Vec minimum, const ActivationBlock* x, const Ints (&sums)[M],
                           Vec (&totals)[M]) {
   const Vec shift = ScaleShift(scale);
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m) {
     Vec t = ScaleSum(sums[m], scale, shift);
-    if constexpr (kHasMin) t = MulAdd(minimum, Set(x[m].sum), t);
+    if constexpr (kMinimum == Minimum::kOfSum) t = MulAdd(minimum, Set(x[m].sum), t);
+    if constexpr (kMinimum == Minimum::kOfLowSum) t = MulAdd(minimum, Set(x[m].sum_low), t);
     totals[m] = MulAdd(t, Set(x[m].scale), totals[m]);
   }
 }
@@ -48,44 +51,43 @@ SKEP_INLINE void WholeBlock(const PanelView& panel, int64_t block, const Activat
   StartSums(Reader::kStart, x, sums);
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m) high_sums[m] = SetInt(0);
-  const auto step = [&](int v, Pair pair) SKEP_LAMBDA_INLINE {
-    DotStep(pair.low, x, 4 * v, sums);
-    DotStep(pair.high, x, 16 + 4 * v, kTwoChains ? high_sums : sums);
+  const auto steps = [&]<int v>() SKEP_LAMBDA_INLINE {
+    DotStep(Reader::template Step<v>(panel, block), x, 4 * v, sums);
+    DotStep(Reader::template Step<v + 4>(panel, block), x, 16 + 4 * v,
+            kTwoChains ? high_sums : sums);
   };
-  step(0, Reader::template Codes<0>(panel, block));
-  step(1, Reader::template Codes<1>(panel, block));
-  step(2, Reader::template Codes<2>(panel, block));
-  step(3, Reader::template Codes<3>(panel, block));
+  steps.template operator()<0>();
+  steps.template operator()<1>();
+  steps.template operator()<2>();
+  steps.template operator()<3>();
   if constexpr (kTwoChains) {
 #pragma GCC unroll 12
     for (int m = 0; m < M; ++m) sums[m] = AddInts(sums[m], high_sums[m]);
   }
-  Vec scale;
-  Vec minimum;
-  Reader::Scales(panel, block, scale, minimum);
-  AddBlock<Reader::kHasMin>(scale, minimum, x, sums, totals);
+  const BlockScales s = Reader::Scales(panel, block);
+  AddBlock<Reader::kHasMin ? Minimum::kOfSum : Minimum::kNone>(s.scale, s.minimum, x, sums, totals);
 }
 
 // Inputs 0..15 and 16..31 have scales of their own.
 template <class Reader, int M>
 SKEP_INLINE void TwoHalves(const PanelView& panel, int64_t block, const ActivationBlock* x,
                            Vec (&totals)[M]) {
+  constexpr bool kMin = Reader::kHasMin;
+  constexpr Start kStartHigh = Reader::kStart == kStart32Low ? kStart32High : kStart0;
   Ints sums[M];
-  Vec scale;
-  Vec second;
-  Reader::Scales(panel, block, scale, second);
+  const BlockScales s = Reader::Scales(panel, block);
   StartSums(Reader::kStart, x, sums);
-  DotStep(Reader::template Codes<0>(panel, block).low, x, 0, sums);
-  DotStep(Reader::template Codes<1>(panel, block).low, x, 4, sums);
-  DotStep(Reader::template Codes<2>(panel, block).low, x, 8, sums);
-  DotStep(Reader::template Codes<3>(panel, block).low, x, 12, sums);
-  AddBlock<false>(scale, scale, x, sums, totals);
-  StartSums(Reader::kStartHigh, x, sums);
-  DotStep(Reader::template Codes<0>(panel, block).high, x, 16, sums);
-  DotStep(Reader::template Codes<1>(panel, block).high, x, 20, sums);
-  DotStep(Reader::template Codes<2>(panel, block).high, x, 24, sums);
-  DotStep(Reader::template Codes<3>(panel, block).high, x, 28, sums);
-  AddBlock<false>(second, second, x, sums, totals);
+  DotStep(Reader::template Step<0>(panel, block), x, 0, sums);
+  DotStep(Reader::template Step<1>(panel, block), x, 4, sums);
+  DotStep(Reader::template Step<2>(panel, block), x, 8, sums);
+  DotStep(Reader::template Step<3>(panel, block), x, 12, sums);
+  AddBlock<kMin ? Minimum::kOfLowSum : Minimum::kNone>(s.scale, s.minimum_low, x, sums, totals);
+  StartSums(kStartHigh, x, sums);
+  DotStep(Reader::template Step<4>(panel, block), x, 16, sums);
+  DotStep(Reader::template Step<5>(panel, block), x, 20, sums);
+  DotStep(Reader::template Step<6>(panel, block), x, 24, sums);
+  DotStep(Reader::template Step<7>(panel, block), x, 28, sums);
+  AddBlock<kMin ? Minimum::kOfSum : Minimum::kNone>(s.scale_high, s.minimum, x, sums, totals);
 }
 
 // y[m][16] of one panel and M activation rows. `x` points at the first row's block 0.
@@ -155,15 +157,26 @@ struct Int8Format {
   int64_t decode_rows;  // from so many rows up, decoding once costs less than unpacking each time
 };
 
+// `decode_tiles`: tiles of rows that make up for decoding a panel and reading it back (measured).
 template <class R>
-constexpr Int8Format MakeInt8Format() {
-  return {kInt8Tiles<R>, kInt8Tiles<DecodedFor<R>>, DecodePanel<R>, R::kDecodeTiles * kTileRows};
+constexpr Int8Format MakeInt8Format(int64_t decode_tiles) {
+  return {kInt8Tiles<R>, kInt8Tiles<DecodedFor<R>>, DecodePanel<R>, decode_tiles * kTileRows};
 }
 
+// In the order of PackedFormat.
 inline constexpr Int8Format kInt8Formats[kNumInt8Formats] = {
-    MakeInt8Format<Q40Reader>(), MakeInt8Format<Q41Reader>(), MakeInt8Format<Q50Reader>(),
-    MakeInt8Format<Q51Reader>(), MakeInt8Format<Q80Reader>(), MakeInt8Format<Q4KReader>(),
-    MakeInt8Format<Q5KReader>(), MakeInt8Format<Q6KReader>(),
+    MakeInt8Format<Q40Reader>(6),      MakeInt8Format<Q41Reader>(6),
+    MakeInt8Format<Q50Reader>(4),      MakeInt8Format<Q51Reader>(4),
+    MakeInt8Format<Q80Reader>(1000),   MakeInt8Format<Q2KReader>(6),
+    MakeInt8Format<Q3KReader>(2),      MakeInt8Format<Q4KReader>(6),
+    MakeInt8Format<Q5KReader>(4),      MakeInt8Format<Q6KReader>(3),
+    MakeInt8Format<Iq4NlReader>(12),   MakeInt8Format<Iq4XsReader>(8),
+    MakeInt8Format<MxFp4Reader>(8),    MakeInt8Format<NvFp4Reader>(12),
+    MakeInt8Format<Iq3XxsReader>(8),   MakeInt8Format<Iq3SReader>(8),
+    MakeInt8Format<Iq2XxsReader>(2),   MakeInt8Format<Iq2SReader>(2),
+    MakeInt8Format<Iq1SReader>(2),     MakeInt8Format<Iq1MReader>(2),
+    MakeInt8Format<TernaryReader>(12), MakeInt8Format<Q20Reader>(12),
+    MakeInt8Format<Q10Reader>(4),
 };
 
 }  // namespace skep::cpu::SKEP_CPU_NAMESPACE

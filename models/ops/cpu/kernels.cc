@@ -19,7 +19,7 @@ const Kernels& KernelsFor(CpuLevel level) {
 }
 
 int64_t GemmWorkspaceBytes(const PackedMatrix& matrix) {
-  constexpr int64_t kDecodedBytes = 512 + 64 + 64;  // a panel's 32-block, see weight_readers.h
+  constexpr int64_t kDecodedBytes = 512 + 4 * 64;  // a panel's 32-block, see weight_readers.h
   if (IsInt8(matrix.format())) return 4 * BlocksOf(matrix.columns()) * kDecodedBytes;
   constexpr int64_t kPackedRows = 8 * kTileRows;  // activations, see gemm_kernels.h
   const int64_t columns = (matrix.columns() + 15) / 16 * 16;

@@ -82,12 +82,37 @@ SKEP_INLINE Vec LoadI8(const uint8_t* p) {
       _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
 }
 
+// The nibbles of sixteen bytes as floats.
+struct Nibbles {
+  Vec low;
+  Vec high;
+};
+SKEP_INLINE Nibbles LoadNibbles(const uint8_t* p) {
+  const Ints bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return {_mm512_cvtepi32_ps(_mm512_and_si512(bytes, _mm512_set1_epi32(15))),
+          _mm512_cvtepi32_ps(_mm512_srli_epi32(bytes, 4))};
+}
+// Sixteen unsigned E4M3 numbers below NaN, halved, as floats: the bits of a half 2^7 too small.
+SKEP_INLINE Vec LoadHalfE4M3(const uint8_t* p) {
+  const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm512_mul_ps(_mm512_cvtph_ps(_mm256_slli_epi16(bytes, 7)), Set(128.0f));
+}
+
 SKEP_INLINE Ints LoadBytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
 SKEP_INLINE void StoreBytes(uint8_t* p, Ints v) { _mm512_storeu_si512(p, v); }
 SKEP_INLINE Ints SetInt(int32_t x) { return _mm512_set1_epi32(x); }
 SKEP_INLINE Ints SetByte(int x) { return _mm512_set1_epi8(static_cast<char>(x)); }
 SKEP_INLINE Ints And(Ints a, Ints b) { return _mm512_and_si512(a, b); }
 SKEP_INLINE Ints Or(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+// a | (b & mask)
+SKEP_INLINE Ints OrMasked(Ints a, Ints b, Ints mask) {
+  return _mm512_ternarylogic_epi32(a, b, mask, 0xf8);
+}
+// Byte i is table[index[i]]; indices are below 16.
+SKEP_INLINE Ints Lookup16(const uint8_t (&table)[16], Ints index) {
+  const __m128i entries = _mm_load_si128(reinterpret_cast<const __m128i*>(table));
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(entries), index);
+}
 template <int kBits>
 SKEP_INLINE Ints ShiftRight16(Ints a) {
   return _mm512_srli_epi16(a, kBits);

@@ -3,6 +3,10 @@
 #ifndef SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_
 #define SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -120,6 +124,26 @@ SKEP_INLINE Vec LoadI8(const uint8_t* p) {
   return v;
 }
 
+// The nibbles of sixteen bytes as floats.
+struct Nibbles {
+  Vec low;
+  Vec high;
+};
+SKEP_INLINE Nibbles LoadNibbles(const uint8_t* p) {
+  Nibbles n;
+  for (int i = 0; i < 16; ++i) {
+    n.low[i] = static_cast<float>(p[i] & 15);
+    n.high[i] = static_cast<float>(p[i] >> 4);
+  }
+  return n;
+}
+// Sixteen unsigned E4M3 numbers below NaN, halved, as floats: the bits of a half 2^7 too small.
+SKEP_INLINE Vec LoadHalfE4M3(const uint8_t* p) {
+  Vec v;
+  for (int i = 0; i < 16; ++i) v[i] = HalfToFloat(static_cast<uint16_t>(p[i] << 7));
+  return v * 128.0f;
+}
+
 SKEP_INLINE Ints LoadBytes(const uint8_t* p) {
   Ints v;
   std::memcpy(&v, p, sizeof(v));
@@ -130,6 +154,23 @@ SKEP_INLINE Ints SetInt(int32_t x) { return x - Ints{}; }
 SKEP_INLINE Ints SetByte(int x) { return SetInt(static_cast<int32_t>(0x01010101u * x)); }
 SKEP_INLINE Ints And(const Ints& a, const Ints& b) { return a & b; }
 SKEP_INLINE Ints Or(const Ints& a, const Ints& b) { return a | b; }
+SKEP_INLINE Ints OrMasked(const Ints& a, const Ints& b, const Ints& mask) { return a | (b & mask); }
+// Byte i is table[index[i]]; indices are below 16.
+SKEP_INLINE Ints Lookup16(const uint8_t (&table)[16], const Ints& index) {
+#ifdef __AVX2__
+  const __m256i entries =
+      _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
+  __m256i halves[2];
+  std::memcpy(halves, &index, sizeof(index));
+  for (__m256i& half : halves) half = _mm256_shuffle_epi8(entries, half);
+  return Bits<Ints>(halves);
+#else
+  uint8_t bytes[64];
+  std::memcpy(bytes, &index, sizeof(bytes));
+  for (uint8_t& byte : bytes) byte = table[byte];
+  return Bits<Ints>(bytes);
+#endif
+}
 typedef uint16_t Words __attribute__((vector_size(64)));
 template <int kBits>
 SKEP_INLINE Ints ShiftRight16(const Ints& a) {

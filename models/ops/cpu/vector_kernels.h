@@ -86,12 +86,12 @@ SKEP_INLINE void QuantiseBlock(Vec low, Vec high, ActivationBlock* block) {
   const int32_t sum = sum_low + sum_high;
   block->scale = usable ? max / 127.0f : (finite ? 0.0f : __builtin_nanf(""));
   block->sum = static_cast<float>(sum);
+  block->sum_low = static_cast<float>(sum_low);
   block->start[kStart8] = kSumBias - 8 * sum;
   block->start[kStart16] = kSumBias - 16 * sum;
   block->start[kStart128] = kSumBias - 128 * sum;
   block->start[kStart32Low] = kSumBias - 32 * sum_low;
   block->start[kStart32High] = kSumBias - 32 * sum_high;
-  block->start[kStart0] = kSumBias;
 }
 
 inline void Quantise(const float* x, int64_t columns, ActivationBlock* blocks) {

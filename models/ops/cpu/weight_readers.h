@@ -1,13 +1,14 @@
 // How each packed format becomes dot-product operands, scales and minimums. Included once per
 // instruction set, after its simd header.
 //
-// A reader of a 32-block yields for v = 0..3 the vectors of inputs 4v.. ("low") and 16 + 4v..
-// ("high") as unsigned bytes, a scale a row (two where 16 inputs share one) and a minimum a row:
+// A reader of a 32-block yields for s = 0..7 the vector of inputs 4s.. as unsigned bytes, a scale a
+// row (two where inputs 0..15 and 16..31 have their own, "halves") and perhaps minimums:
 //   w = scale * (byte - offset) + minimum, the offset undone by where the sum starts (kStart*).
 #ifndef SKEP_MODELS_OPS_CPU_WEIGHT_READERS_H_
 #define SKEP_MODELS_OPS_CPU_WEIGHT_READERS_H_
 
 #include "models/ops/cpu/packed_matrix.h"
+#include "models/ops/cpu/weight_codes.h"
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
@@ -22,151 +23,224 @@ SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
   for (int64_t i = 0; i < Reader::kStride; i += 64) Prefetch(ahead + i);
 }
 
-struct Pair {
-  Ints low;
-  Ints high;
+// --- scales --------------------------------------------------------------------------------------
+
+// What a block needs beside its codes; a reader sets the members that its traits name. With halves,
+// `scale` is that of inputs 0..15, `minimum` is that of inputs 16..31 but for all 32, and
+// `minimum_low` what the first 16 have beyond it: one sum over 32 and one over 16 undo both.
+struct BlockScales {
+  Vec scale;
+  Vec scale_high;   // kHalves
+  Vec minimum;      // kHasMin
+  Vec minimum_low;  // both
 };
 
-SKEP_INLINE Pair SplitNibbles(const uint8_t* p) {
-  const Ints raw = LoadBytes(p);
-  const Ints mask = SetByte(15);
-  return {And(raw, mask), And(ShiftRight16<4>(raw), mask)};
-}
+template <bool kTwoScales, bool kMinimums>
+struct ScaleTraits {
+  static constexpr bool kHalves = kTwoScales;
+  static constexpr bool kHasMin = kMinimums;
+};
 
-// The high parts of steps s = v and v + 4 of a nibble vector.
-template <int v>
-SKEP_INLINE Pair AddFifthBit(Pair nibbles, const uint8_t* p) {
-  const Ints bits = LoadBytes(p);
-  const Ints mask = SetByte(16);
-  return {Or(nibbles.low, And(ShiftLeft16<4 - v>(bits), mask)),
-          Or(nibbles.high, And(ShiftRight16<v>(bits), mask))};
-}
-
-template <int v>
-SKEP_INLINE Ints TwoBits(const uint8_t* p) {
-  const Ints bits = LoadBytes(p);
-  const Ints mask = SetByte(0x30);
-  if constexpr (v <= 2) {
-    return And(ShiftLeft16<4 - 2 * v>(bits), mask);
+// Codes that are kept times 2^kShift have scales over it. Scales stay exact: see ScaleSum.
+template <int kShift>
+SKEP_INLINE Vec Unshift(Vec scale) {
+  if constexpr (kShift == 0) {
+    return scale;
   } else {
-    return And(ShiftRight16<2>(bits), mask);
+    return Mul(scale, Set(1.0f / (1 << kShift)));
   }
 }
 
-template <int kBits, int kQuantBytes>
-struct CodeReader {
-  // Tiles of rows that make up for decoding a panel and reading it back (measured).
-  static constexpr int64_t kDecodeTiles = kBits == 8 ? 1000 : kBits == 4 ? 6 : kBits == 5 ? 4 : 3;
-  static constexpr int64_t kStride = kQuantBytes;  // from block to block
+SKEP_INLINE Vec HalfAt(const uint8_t* p) { return LoadHalf(reinterpret_cast<const uint16_t*>(p)); }
+
+// An f16 per kBlocks blocks.
+template <int kBlocks = 1, int kShift = 0>
+struct HalfScale : ScaleTraits<false, false> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    BlockScales s;
+    s.scale = Unshift<kShift>(HalfAt(panel.scales + block / kBlocks * 32));
+    return s;
+  }
+};
+
+struct HalfScaleMin : ScaleTraits<false, true> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    BlockScales s;
+    s.scale = HalfAt(panel.scales + block * 64);
+    s.minimum = HalfAt(panel.scales + block * 64 + 32);
+    return s;
+  }
+};
+
+// Q4_K, Q5_K.
+struct ByteScaleMin : ScaleTraits<false, true> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    const uint8_t* super = panel.supers + block / 8 * 64;
+    BlockScales s;
+    s.scale = Mul(HalfAt(super), LoadU8(panel.scales + block * 32));
+    s.minimum = Sub(Zero(), Mul(HalfAt(super + 32), LoadU8(panel.scales + block * 32 + 16)));
+    return s;
+  }
+};
+
+template <int kShift = 0>
+struct ByteScale : ScaleTraits<false, false> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    const Vec d = Unshift<kShift>(HalfAt(panel.supers + block / 8 * 32));
+    BlockScales s;
+    s.scale = Mul(d, LoadI8(panel.scales + block * 16));
+    return s;
+  }
+};
+
+template <int kShift = 0>
+struct HalvesByteScale : ScaleTraits<true, false> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    const Vec d = Unshift<kShift>(HalfAt(panel.supers + block / 8 * 32));
+    BlockScales s;
+    s.scale = Mul(d, LoadI8(panel.scales + block * 32));
+    s.scale_high = Mul(d, LoadI8(panel.scales + block * 32 + 16));
+    return s;
+  }
+};
+
+// Bytes that are value + kOffset, where no start undoes the offset of a half.
+template <int kShift, int kOffset>
+struct HalvesByteScaleOffset : ScaleTraits<true, true> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    BlockScales s = HalvesByteScale<kShift>::Scales(panel, block);
+    s.minimum = Mul(s.scale_high, Set(-kOffset));
+    s.minimum_low = Mul(Sub(s.scale, s.scale_high), Set(-kOffset));
+    return s;
+  }
+};
+
+// A byte for each half: the scale in its low nibble, the minimum in its high one.
+struct Q2KScale : ScaleTraits<true, true> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    const uint8_t* super = panel.supers + block / 8 * 64;
+    const Vec d = HalfAt(super);
+    const Vec dmin = HalfAt(super + 32);
+    const Nibbles low = LoadNibbles(panel.scales + block * 32);
+    const Nibbles high = LoadNibbles(panel.scales + block * 32 + 16);
+    BlockScales s;
+    s.scale = Mul(d, low.low);
+    s.scale_high = Mul(d, high.low);
+    s.minimum = Mul(dmin, Sub(Zero(), high.high));
+    s.minimum_low = Mul(dmin, Sub(high.high, low.high));
+    return s;
+  }
+};
+
+// 2^(byte - 128). Beyond 2^104 a scale stays there, because its product with kSumBias must be
+// finite: such weights are larger than 2^104 either way.
+struct ExponentScale : ScaleTraits<false, false> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    const Vec exponent = Sub(LoadU8(panel.scales + block * 16), Set(128.0f));
+    BlockScales s;
+    s.scale = Scale2(Set(1.0f), Min(exponent, Set(104.0f)));
+    return s;
+  }
+};
+
+// NVFP4.
+struct HalvesE4M3Scale : ScaleTraits<true, false> {
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    BlockScales s;
+    s.scale = LoadHalfE4M3(panel.scales + block * 32);
+    s.scale_high = LoadHalfE4M3(panel.scales + block * 32 + 16);
+    return s;
+  }
+};
+
+// --- readers -------------------------------------------------------------------------------------
+
+template <class Codes, class Scale, Start kStartAt>
+struct Reader : Scale {
   static constexpr bool kFromMemory = true;
-  template <int v>
-  static SKEP_INLINE Pair Codes(const PanelView& panel, int64_t block) {
-    const uint8_t* q = panel.quants + block * kQuantBytes;
-    if constexpr (kBits == 8) {
-      return {LoadBytes(q + v * 64), LoadBytes(q + 256 + v * 64)};
-    } else {
-      Pair pair = SplitNibbles(q + v * 64);
-      if constexpr (kBits == 5) pair = AddFifthBit<v>(pair, q + 256);
-      if constexpr (kBits == 6) {
-        pair.low = Or(pair.low, TwoBits<v>(q + 256));
-        pair.high = Or(pair.high, TwoBits<v>(q + 320));
-      }
-      return pair;
-    }
-  }
-};
-
-// What a reader says of its format.
-template <Start kStartAt, bool kMin, bool kTwoScales>
-struct Traits {
+  static constexpr int64_t kStride = Codes::kStride;
   static constexpr Start kStart = kStartAt;
-  static constexpr Start kStartHigh = kTwoScales ? kStart32High : kStartAt;
-  static constexpr bool kHasMin = kMin;
-  static constexpr bool kHalves = kTwoScales;  // a scale for inputs 0..15, another for 16..31
-};
-
-template <int kBits, int kQuantBytes, Start kStartAt>
-struct ScaleReader : CodeReader<kBits, kQuantBytes>, Traits<kStartAt, false, false> {
-  static SKEP_INLINE void Scales(const PanelView& panel, int64_t block, Vec& scale, Vec&) {
-    scale = LoadHalf(reinterpret_cast<const uint16_t*>(panel.scales + block * 32));
+  template <int s>
+  static SKEP_INLINE Ints Step(const PanelView& panel, int64_t block) {
+    return Codes::template Step<s>(panel.quants + block * kStride);
   }
 };
 
-template <int kBits, int kQuantBytes>
-struct ScaleMinReader : CodeReader<kBits, kQuantBytes>, Traits<kStart0, true, false> {
-  static SKEP_INLINE void Scales(const PanelView& panel, int64_t block, Vec& scale, Vec& second) {
-    scale = LoadHalf(reinterpret_cast<const uint16_t*>(panel.scales + block * 64));
-    second = LoadHalf(reinterpret_cast<const uint16_t*>(panel.scales + block * 64 + 32));
-  }
-};
+using Q40Reader = Reader<NumberCodes<4>, HalfScale<>, kStart8>;
+using Q41Reader = Reader<NumberCodes<4>, HalfScaleMin, kStart0>;
+using Q50Reader = Reader<NumberCodes<5>, HalfScale<>, kStart16>;
+using Q51Reader = Reader<NumberCodes<5>, HalfScaleMin, kStart0>;
+using Q80Reader = Reader<NumberCodes<8>, HalfScale<>, kStart128>;
+using Q2KReader = Reader<NumberCodes<2>, Q2KScale, kStart0>;
+using Q3KReader = Reader<NumberCodes<3, 3>, HalvesByteScale<3>, kStart32Low>;
+using Q4KReader = Reader<NumberCodes<4>, ByteScaleMin, kStart0>;
+using Q5KReader = Reader<NumberCodes<5>, ByteScaleMin, kStart0>;
+using Q6KReader = Reader<NumberCodes<6>, HalvesByteScale<>, kStart32Low>;
+using Iq4NlReader = Reader<TableCodes<4, kIq4Table>, HalfScale<>, kStart128>;
+using Iq4XsReader = Reader<TableCodes<4, kIq4Table>, ByteScale<>, kStart128>;
+using MxFp4Reader = Reader<TableCodes<4, kMxFp4Table>, ExponentScale, kStart16>;
+using NvFp4Reader = Reader<TableCodes<4, kNvFp4Table>, HalvesE4M3Scale, kStart32Low>;
+using Iq3XxsReader = Reader<TableCodes<4, kIq3XxsTable>, ByteScale<2>, kStart128>;
+using Iq3SReader = Reader<TableCodes<4, kIq3STable>, ByteScale<>, kStart128>;
+using Iq2XxsReader = Reader<TableCodes<3, kIq2Table>, ByteScale<3>, kStart128>;
+using Iq2SReader = Reader<TableCodes<3, kIq2HalvesTable>, HalvesByteScaleOffset<3, 64>, kStart0>;
+using Iq1SReader = Reader<TableCodes<3, kIq1Table>, ByteScale<3>, kStart16>;
+using Iq1MReader = Reader<TableCodes<3, kIq1HalvesTable>, HalvesByteScale<3>, kStart32Low>;
+// Codes that stand for code - 1, kept times 8, and bits that stand for +-1, kept times 16.
+using TernaryReader = Reader<NumberCodes<2, 3>, HalfScale<8, 3>, kStart8>;
+using Q20Reader = Reader<NumberCodes<2, 3>, HalfScale<2, 3>, kStart8>;
+using Q10Reader = Reader<NumberCodes<1, 4>, HalfScale<4, 3>, kStart8>;
 
-template <int kBits, int kQuantBytes>
-struct KReader : CodeReader<kBits, kQuantBytes>, Traits<kStart0, true, false> {
-  static SKEP_INLINE void Scales(const PanelView& panel, int64_t block, Vec& scale, Vec& second) {
-    const auto* super = reinterpret_cast<const uint16_t*>(panel.supers + block / 8 * 64);
-    scale = Mul(LoadHalf(super), LoadU8(panel.scales + block * 32));
-    const Vec min = Mul(LoadHalf(super + 16), LoadU8(panel.scales + block * 32 + 16));
-    second = Sub(Zero(), min);
-  }
-};
+// --- decoded panels ------------------------------------------------------------------------------
 
-struct Q6KReader : CodeReader<6, 384>, Traits<kStart32Low, false, true> {
-  static SKEP_INLINE void Scales(const PanelView& panel, int64_t block, Vec& scale, Vec& second) {
-    const Vec d = LoadHalf(reinterpret_cast<const uint16_t*>(panel.supers + block / 8 * 32));
-    scale = Mul(d, LoadI8(panel.scales + block * 32));
-    second = Mul(d, LoadI8(panel.scales + block * 32 + 16));
-  }
-};
+// A panel decoded once for many activation rows: 8 vectors of bytes and, as floats, the members of
+// BlockScales that the format has.
+inline constexpr int64_t kMaxDecodedBlockBytes = 512 + 4 * 64;
 
-using Q40Reader = ScaleReader<4, 256, kStart8>;
-using Q41Reader = ScaleMinReader<4, 256>;
-using Q50Reader = ScaleReader<5, 320, kStart16>;
-using Q51Reader = ScaleMinReader<5, 320>;
-using Q80Reader = ScaleReader<8, 512, kStart128>;
-using Q4KReader = KReader<4, 256>;
-using Q5KReader = KReader<5, 320>;
-
-// A panel decoded once for many activation rows: 8 vectors of bytes, a scale and a second scale or
-// minimum, as floats, a block.
-inline constexpr int64_t kDecodedBlockBytes = 512 + 64 + 64;
-
-template <Start kStartAt, bool kMin, bool kTwoScales>
-struct DecodedReader : Traits<kStartAt, kMin, kTwoScales> {
+template <Start kStartAt, bool kTwoScales, bool kMinimums>
+struct DecodedReader : ScaleTraits<kTwoScales, kMinimums> {
   static constexpr bool kFromMemory = false;  // just written
-  template <int v>
-  static SKEP_INLINE Pair Codes(const PanelView& panel, int64_t block) {
-    const uint8_t* q = panel.quants + block * kDecodedBlockBytes;
-    return {LoadBytes(q + v * 64), LoadBytes(q + 256 + v * 64)};
+  static constexpr Start kStart = kStartAt;
+  static constexpr int64_t kStride = 512 + 64 * (kTwoScales ? 2 : 1) * (kMinimums ? 2 : 1);
+  template <int s>
+  static SKEP_INLINE Ints Step(const PanelView& panel, int64_t block) {
+    return LoadBytes(panel.quants + block * kStride + s * 64);
   }
-  static SKEP_INLINE void Scales(const PanelView& panel, int64_t block, Vec& scale, Vec& second) {
-    const uint8_t* q = panel.quants + block * kDecodedBlockBytes;
-    scale = Load(reinterpret_cast<const float*>(q + 512));
-    if constexpr (kMin || kTwoScales) {
-      second = Load(reinterpret_cast<const float*>(q + 576));
-    }
+  static SKEP_INLINE BlockScales Scales(const PanelView& panel, int64_t block) {
+    const float* p = reinterpret_cast<const float*>(panel.quants + block * kStride + 512);
+    BlockScales s;
+    s.scale = Load(p);
+    if constexpr (kTwoScales) s.scale_high = Load(p += kLanes);
+    if constexpr (kMinimums) s.minimum = Load(p += kLanes);
+    if constexpr (kTwoScales && kMinimums) s.minimum_low = Load(p += kLanes);
+    return s;
+  }
+  static SKEP_INLINE void StoreScales(const BlockScales& s, uint8_t* out) {
+    float* p = reinterpret_cast<float*>(out);
+    Store(p, s.scale);
+    if constexpr (kTwoScales) Store(p += kLanes, s.scale_high);
+    if constexpr (kMinimums) Store(p += kLanes, s.minimum);
+    if constexpr (kTwoScales && kMinimums) Store(p += kLanes, s.minimum_low);
   }
 };
 
-template <class Reader>
-using DecodedFor = DecodedReader<Reader::kStart, Reader::kHasMin, Reader::kHalves>;
+template <class R>
+using DecodedFor = DecodedReader<R::kStart, R::kHalves, R::kHasMin>;
 
-template <class Reader>
+template <class R>
 inline void DecodePanel(const PanelView& panel, int64_t blocks, uint8_t* out) {
-  for (int64_t b = 0; b < blocks; ++b, out += kDecodedBlockBytes) {
-    PrefetchBlock<Reader>(panel, b);
-    const auto put = [&](int v, Pair pair) SKEP_LAMBDA_INLINE {
-      StoreBytes(out + v * 64, pair.low);
-      StoreBytes(out + 256 + v * 64, pair.high);
-    };
-    put(0, Reader::template Codes<0>(panel, b));
-    put(1, Reader::template Codes<1>(panel, b));
-    put(2, Reader::template Codes<2>(panel, b));
-    put(3, Reader::template Codes<3>(panel, b));
-    Vec scale = Zero();
-    Vec second = Zero();
-    Reader::Scales(panel, b, scale, second);
-    Store(reinterpret_cast<float*>(out + 512), scale);
-    Store(reinterpret_cast<float*>(out + 576), second);
+  using Decoded = DecodedFor<R>;
+  for (int64_t b = 0; b < blocks; ++b, out += Decoded::kStride) {
+    PrefetchBlock<R>(panel, b);
+    StoreBytes(out + 0 * 64, R::template Step<0>(panel, b));
+    StoreBytes(out + 1 * 64, R::template Step<1>(panel, b));
+    StoreBytes(out + 2 * 64, R::template Step<2>(panel, b));
+    StoreBytes(out + 3 * 64, R::template Step<3>(panel, b));
+    StoreBytes(out + 4 * 64, R::template Step<4>(panel, b));
+    StoreBytes(out + 5 * 64, R::template Step<5>(panel, b));
+    StoreBytes(out + 6 * 64, R::template Step<6>(panel, b));
+    StoreBytes(out + 7 * 64, R::template Step<7>(panel, b));
+    Decoded::StoreScales(R::Scales(panel, b), out + 512);
   }
 }
 

@@ -1,7 +1,9 @@
 // GEMM speed by weight type and number of rows, beside the machine's int8 peak measured in between.
 //
 //   kernels_bench [--threads=2] [--outputs=8192] [--columns=2048] [--seconds=0.3] [--copies=1]
-//                 [--types=Q4_0,Q4_K] [--rows=1,16]
+//                 [--types=Q4_0,Q4_K] [--rows=1,16] [--pack]
+//
+// With --pack, the speed of packing instead, in bytes of the file, on one thread.
 //
 // GOP/s counts a multiply and an add as two; "peak" is the share of the probe taken right before.
 // GB/s is the weights' bytes as packed over the time. `copies` multiplies by that many matrices in
@@ -83,6 +85,17 @@ double MeasurePeak(ThreadPool& pool) {
 #endif
 }
 
+struct FileRows {
+  std::vector<std::byte> bytes;
+  std::vector<const std::byte*> pointers;
+
+  FileRows(TensorType type, int64_t rows, int64_t columns) {
+    const int64_t row_bytes = static_cast<int64_t>(*models::RowBytes(type, columns));
+    bytes.resize(rows * row_bytes, std::byte{0x23});
+    for (int64_t i = 0; i < rows; ++i) pointers.push_back(bytes.data() + i * row_bytes);
+  }
+};
+
 struct Bench {
   const Kernels& kernels;
   ThreadPool& pool;
@@ -91,15 +104,28 @@ struct Bench {
   int64_t columns;
   int copies;
 
+  void Pack(TensorType type) {
+    Arena arena;
+    const FileRows file(type, outputs, columns);
+    const PackedMatrix matrix = *PackedMatrix::Create(type, columns, outputs, arena);
+    double best = 1e9;
+    const double start = Now();
+    for (int i = 0; i < 2 || SecondsSince(start) < seconds; ++i) {
+      const double pass = Now();
+      matrix.PackPanels(file.pointers, 0, matrix.panels());
+      best = std::min(best, SecondsSince(pass));
+    }
+    std::printf("%-7s packs %6.2f GB/s\n", std::string(models::TypeName(type)).c_str(),
+                1e-9 * static_cast<double>(file.bytes.size()) / best);
+    std::fflush(stdout);
+  }
+
   void Run(TensorType type, const std::vector<int64_t>& row_counts) {
     Arena arena;
-    const int64_t row_bytes = static_cast<int64_t>(*models::RowBytes(type, columns));
-    std::vector<std::byte> file(outputs * row_bytes, std::byte{0x23});
-    std::vector<const std::byte*> rows;
-    for (int64_t i = 0; i < outputs; ++i) rows.push_back(file.data() + i * row_bytes);
+    const FileRows file(type, outputs, columns);
     std::vector<PackedMatrix> matrices;
     for (int i = 0; i < copies; ++i) {
-      matrices.push_back(*PackedMatrix::Pack(type, columns, rows, arena));
+      matrices.push_back(*PackedMatrix::Pack(type, columns, file.pointers, arena));
     }
     const int64_t max_rows = *std::max_element(row_counts.begin(), row_counts.end());
     Scratch block_memory, out_memory, value_memory;
@@ -140,7 +166,7 @@ struct Bench {
         best = std::min(best, SecondsSince(pass) / copies);
       }
       const double gops = 2e-9 * static_cast<double>(outputs * columns * m) / best;
-      std::printf("%-6s rows %4ld  %8.1f GOP/s  %5.1f%% of peak %6.0f  %6.1f GB/s  %9.1f us\n",
+      std::printf("%-7s rows %4ld  %8.1f GOP/s  %5.1f%% of peak %6.0f  %6.1f GB/s  %9.1f us\n",
                   std::string(models::TypeName(type)).c_str(), static_cast<long>(m), gops,
                   peak > 0 ? 100 * gops / peak : 0, peak,
                   1e-9 * static_cast<double>(matrices[0].bytes()) / best, best * 1e6);
@@ -167,12 +193,20 @@ int Main(int argc, char** argv) {
               std::atoll(Option(argc, argv, "outputs", "8192").c_str()),
               std::atoll(Option(argc, argv, "columns", "2048").c_str()),
               std::atoi(Option(argc, argv, "copies", "1").c_str())};
+  bool pack = false;
+  for (int i = 1; i < argc; ++i) pack = pack || std::strcmp(argv[i], "--pack") == 0;
   pool.BeginStep();
-  for (const std::string& name :
-       Split(Option(argc, argv, "types", "Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,Q4_K,Q5_K,Q6_K,F32,F16,BF16"))) {
+  for (const std::string& name : Split(Option(
+           argc, argv, "types",
+           "Q4_0,Q4_1,Q5_0,Q5_1,Q8_0,Q2_K,Q3_K,Q4_K,Q5_K,Q6_K,IQ4_NL,IQ4_XS,MXFP4,NVFP4,IQ3_XXS,"
+           "IQ3_S,IQ2_XXS,IQ2_XS,IQ2_S,IQ1_S,IQ1_M,TQ1_0,TQ2_0,Q2_0,Q1_0,F32,F16,BF16"))) {
     for (const models::TypeTraits& traits : models::AllTypes()) {
       if (traits.name == name && bench.columns % traits.block_elements == 0) {
-        bench.Run(traits.type, rows);
+        if (pack) {
+          bench.Pack(traits.type);
+        } else {
+          bench.Run(traits.type, rows);
+        }
       }
     }
   }

@@ -36,7 +36,7 @@ TEST(QuantiseTest, RoundsToNearestAndKeepsSums) {
         EXPECT_EQ(block.start[kStart128], kSumBias - 128 * (low + high));
         EXPECT_EQ(block.start[kStart32Low], kSumBias - 32 * low);
         EXPECT_EQ(block.start[kStart32High], kSumBias - 32 * high);
-        EXPECT_EQ(block.start[kStart0], kSumBias);
+        EXPECT_EQ(block.sum_low, low);
       }
     }
   }
