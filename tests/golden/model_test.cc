@@ -232,18 +232,18 @@ TEST(ReferenceOps, GiveTransformersLogitsForWholePromptsChunksAndSteps) {
   });
 }
 
-// Types whose kernels take activations rounded to 8 bits.
+// Every quantised type's kernel takes activations rounded to 8 bits.
 bool RoundsActivations(const std::string& type) {
-  static const std::set<std::string>* const types =
-      new std::set<std::string>({"Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"});
-  return types->count(type) > 0;
+  static const std::set<std::string>* const floats =
+      new std::set<std::string>({"F64", "F32", "F16", "BF16"});
+  return floats->count(type) == 0;
 }
 
-// The other kernels compute in float32 and differ from the reference in summation order only. Where
-// activations are rounded to 8 bits in blocks of 32, a rounded value is off by at most 1/254 of its
-// block's largest, which for bell-shaped values is a root mean square of 0.5 %; each of the two to
-// six layers adds four such roundings to the residual stream, independent of each other, and the
-// head one more: sqrt(25) * 0.5 % bounds their sum.
+// The kernels of floats compute in float32 and differ from the reference in summation order only.
+// Where activations are rounded to 8 bits in blocks of 32, a rounded value is off by at most 1/254
+// of its block's largest, which for bell-shaped values is a root mean square of 0.5 %; each of the
+// two to six layers adds four such roundings to the residual stream, independent of each other, and
+// the head one more: sqrt(25) * 0.5 % bounds their sum.
 constexpr double kFloatTolerance = 1e-5;
 constexpr double kRoundedTolerance = 0.04;
 

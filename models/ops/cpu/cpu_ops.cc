@@ -27,6 +27,8 @@ using cpu::PackedMatrix;
 
 // Element-wise work below this many floats costs less than waking the other threads.
 constexpr int64_t kSerialFloats = 4096;
+// What a thread packs of a matrix before it takes more.
+constexpr int64_t kPanelsAtOnce = 8;
 
 class CpuMatrix final : public PreparedMatrix {
  public:
@@ -112,11 +114,16 @@ class CpuOps final : public Ops {
                                               " rows but ", source.row_data.size(), " pointers"));
     }
     absl::StatusOr<PackedMatrix> packed =
-        PackedMatrix::Pack(source.type, source.columns, source.row_data, *arena_);
+        PackedMatrix::Create(source.type, source.columns, source.rows, *arena_);
     if (!packed.ok()) {
       return absl::Status(packed.status().code(),
                           absl::StrCat("tensor '", source.name, "': ", packed.status().message()));
     }
+    pool_.BeginStep();
+    pool_.ParallelFor(packed->panels(), kPanelsAtOnce, [&](int64_t begin, int64_t end, int) {
+      packed->PackPanels(source.row_data, begin, end);
+    });
+    pool_.EndStep();
     workspace_bytes_ = std::max(workspace_bytes_, cpu::GemmWorkspaceBytes(*packed));
     return std::make_shared<CpuMatrix>(*packed, arena_);
   }
