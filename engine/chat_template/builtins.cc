@@ -81,8 +81,11 @@ Value Callable::Call(Interpreter& interpreter, const Arguments& arguments) {
   return function ? function(interpreter, arguments) : method(interpreter, self, arguments);
 }
 
-std::string Namespace::Repr(Budget& budget) const {
-  return StrCat("<Namespace ", jinja::Repr(Value(attributes), budget), ">");
+MarkedText Namespace::Repr(Budget& budget) const {
+  MarkedText out("<Namespace ");
+  out.Append(jinja::Repr(Value(attributes), budget));
+  out.Append(">");
+  return out;
 }
 
 const Value* Namespace::Attribute(Interpreter&, std::string_view name) {
@@ -94,7 +97,7 @@ namespace {
 // cycler(a, b): next() walks round, current looks, reset() starts again.
 struct Cycler final : Object {
   std::string_view type_name() const override { return "Cycler"; }
-  std::string Repr(Budget&) const override { return "<Cycler>"; }
+  MarkedText Repr(Budget&) const override { return MarkedText("<Cycler>"); }
   const Value* Attribute(Interpreter& interpreter, std::string_view name) override;
 
   std::vector<Value> items;
@@ -133,7 +136,7 @@ const Value* Cycler::Attribute(Interpreter& interpreter, std::string_view name) 
 // joiner(", "): empty the first time it is called, then the separator.
 struct Joiner final : Object {
   std::string_view type_name() const override { return "Joiner"; }
-  std::string Repr(Budget&) const override { return "<Joiner>"; }
+  MarkedText Repr(Budget&) const override { return MarkedText("<Joiner>"); }
   bool callable() const override { return true; }
   Value Call(Interpreter& interpreter, const Arguments& arguments) override {
     BoundArguments("joiner", arguments, {});
@@ -228,13 +231,16 @@ Value MakeNamespace(Interpreter& interpreter, const Arguments& arguments) {
 
 Value RaiseException(Interpreter& interpreter, const Arguments& arguments) {
   const BoundArguments bound("raise_exception", arguments, {"message"}, /*required=*/1);
-  Fail(interpreter.Text(bound[0]));
+  Fail(interpreter.String(bound[0])->text);
 }
 
 Value StrftimeNow(Interpreter& interpreter, const Arguments& arguments) {
   const BoundArguments bound("strftime_now", arguments, {"format"}, /*required=*/1);
-  return interpreter.NewText(absl::FormatTime(
-      ToAbsl(bound.Text(0, "")), absl::FromUnixSeconds(interpreter.now()), absl::UTCTimeZone()));
+  MarkedText text;
+  text.Append(absl::FormatTime(ToAbsl(bound.Text(0, "")), absl::FromUnixSeconds(interpreter.now()),
+                               absl::UTCTimeZone()),
+              IsMarked(bound[0]));
+  return interpreter.NewText(std::move(text));
 }
 
 Value Lipsum(Interpreter&, const Arguments&) {

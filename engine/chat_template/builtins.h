@@ -35,7 +35,9 @@ struct Callable final : Object {
   Callable(std::string_view of, Method called, Value bound)
       : name(of), method(called), self(std::move(bound)) {}
   std::string_view type_name() const override { return "builtin_function_or_method"; }
-  std::string Repr(Budget&) const override { return "<built-in function " + name + ">"; }
+  MarkedText Repr(Budget&) const override {
+    return MarkedText("<built-in function " + name + ">");
+  }
   bool callable() const override { return true; }
   Value Call(Interpreter& interpreter, const Arguments& arguments) override;
 
@@ -47,7 +49,7 @@ struct Callable final : Object {
 
 struct Namespace final : Object {
   std::string_view type_name() const override { return "Namespace"; }
-  std::string Repr(Budget& budget) const override;
+  MarkedText Repr(Budget& budget) const override;
   const Value* Attribute(Interpreter& interpreter, std::string_view name) override;
 
   Dict* attributes = nullptr;

@@ -166,17 +166,13 @@ Value Interpreter::Call(const Value& callee, const Arguments& arguments) {
 }
 
 Value Interpreter::EvaluateConcat(const Expression& node) {
-  std::string text;
+  MarkedText text;
   for (const auto& child : node.children) {
     const Value value = Evaluate(*child);
-    if (value.is_string()) {
-      text += value.text();
-    } else {
-      text += Text(value);
-    }
+    AppendText(value, budget(), text);
     // What is not yet a value counts as well.
-    budget().Allocate(static_cast<int64_t>(text.size()));
-    budget().Release(static_cast<int64_t>(text.size()));
+    budget().Allocate(static_cast<int64_t>(text.text.size()));
+    budget().Release(static_cast<int64_t>(text.text.size()));
   }
   return NewText(std::move(text));
 }
@@ -228,11 +224,11 @@ Value Interpreter::EvaluateArithmetic(const Expression& node) {
     Arguments arguments;
     if (right.is_list() && right.list().type == List::Type::kTuple) {
       arguments.positional = right.list().items;
-      return NewText(PercentFormat(*this, left.text(), arguments, nullptr));
+      return NewText(PercentFormat(*this, left.string(), arguments, nullptr));
     }
     arguments.positional = {right};
     return NewText(
-        PercentFormat(*this, left.text(), arguments, right.is_dict() ? &right.dict() : nullptr));
+        PercentFormat(*this, left.string(), arguments, right.is_dict() ? &right.dict() : nullptr));
   }
   RequireDefined(right);
   if (left.is_number() && right.is_number()) return Arithmetic(op, left, right);
@@ -258,9 +254,15 @@ Value Interpreter::Add(const Value& left, const Value& right) {
   if (left.is_number() && right.is_number()) return Arithmetic("+", left, right);
   if (left.is_string() && right.is_string()) {
     const bool markup = left.string().markup || right.string().markup;
-    if (!markup) return NewText(StrCat(left.text(), right.text()));
-    const auto safe = [](const StringData& s) { return s.markup ? s.text : EscapeHtml(s.text); };
-    return heap_.Text(safe(left.string()) + safe(right.string()), /*markup=*/true);
+    MarkedText sum;
+    for (const StringData* side : {&left.string(), &right.string()}) {
+      if (markup && !side->markup) {
+        sum.Append(ConvertText(*side, EscapeHtml));
+      } else {
+        sum.Append(*side);
+      }
+    }
+    return heap_.Text(std::move(sum), markup);
   }
   if (left.is_list() && right.is_list() && left.list().type == right.list().type &&
       (left.list().type == List::Type::kList || left.list().type == List::Type::kTuple)) {
@@ -281,9 +283,9 @@ Value Interpreter::Repeat(const Value& sequence, int64_t count) {
   count = std::max<int64_t>(count, 0);
   if (sequence.is_string()) {
     CheckSize(*this, count, static_cast<int64_t>(sequence.text().size()));
-    std::string text;
-    text.reserve(sequence.text().size() * count);
-    for (int64_t i = 0; !sequence.text().empty() && i < count; ++i) text += sequence.text();
+    MarkedText text;
+    text.text.reserve(sequence.text().size() * count);
+    for (int64_t i = 0; !sequence.text().empty() && i < count; ++i) text.Append(sequence.string());
     return NewText(std::move(text));
   }
   const auto& items = sequence.list().items;
@@ -349,15 +351,23 @@ Value Interpreter::Slice(const Value& object, const Value& start, const Value& s
   if (object.is_string()) {
     const std::string& text = object.text();
     if (object.string().ascii) {
-      if (places.step == 1) return NewText(text.substr(places.start, places.count));
-      std::string picked;
-      for (int64_t i = 0; i < places.count; ++i) picked += text[places.start + i * places.step];
+      if (places.step == 1) {
+        return heap_.Part(object.string(),
+                          std::string_view(text).substr(places.start, places.count));
+      }
+      MarkedText picked;
+      for (int64_t i = 0; i < places.count; ++i) {
+        const size_t place = places.start + i * places.step;
+        picked.AppendPart(object.string(), std::string_view(text).substr(place, 1));
+      }
       return NewText(std::move(picked));
     }
-    const std::u32string characters = Decode(text);
-    std::u32string picked;
-    for (int64_t i = 0; i < places.count; ++i) picked += characters[places.start + i * places.step];
-    return NewText(Encode(picked));
+    const std::vector<std::string_view> characters = Characters(text);
+    MarkedText picked;
+    for (int64_t i = 0; i < places.count; ++i) {
+      picked.AppendPart(object.string(), characters[places.start + i * places.step]);
+    }
+    return NewText(std::move(picked));
   }
   std::vector<Value> items;
   for (int64_t i = 0; i < places.count; ++i) {
@@ -406,7 +416,7 @@ Value Interpreter::GetItem(const Value& object, const Value& key) {
   }
   if (key.is_string()) return GetAttribute(object, key.text());
   return heap_.MakeUndefined(
-      StrCat(TypeName(object), " object has no element ", Repr(key, budget())));
+      StrCat(TypeName(object), " object has no element ", Repr(key, budget()).text));
 }
 
 }  // namespace skep::engine::jinja

@@ -113,9 +113,11 @@ Value ToList(Interpreter& interpreter, const Value& input, const Arguments& argu
 Value Reverse(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("reverse", arguments, {});
   if (input.is_string()) {
-    std::u32string characters = Decode(input.text());
+    std::vector<std::string_view> characters = Characters(input.text());
     std::reverse(characters.begin(), characters.end());
-    return interpreter.NewText(Encode(characters));
+    MarkedText reversed;
+    for (std::string_view c : characters) reversed.AppendPart(input.string(), c);
+    return interpreter.NewText(std::move(reversed));
   }
   const bool was_generator = input.is_list() && input.list().type == List::Type::kGenerator;
   std::vector<Value> items = Iterate(input, interpreter.heap());
@@ -138,14 +140,14 @@ Value Items(Interpreter& interpreter, const Value& input, const Arguments& argum
 
 Value Join(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"d", "attribute"});
-  const std::string separator = bound.Has(0) ? interpreter.Text(bound[0]) : "";
+  const Str separator = bound.Has(0) ? interpreter.String(bound[0]) : nullptr;
   const AttributePath path(interpreter, bound[1]);
-  std::string text;
+  MarkedText text;
   bool first = true;
   for (const Value& item : Iterate(input, interpreter.heap())) {
-    if (!std::exchange(first, false)) text += separator;
-    text += interpreter.Text(path(item));
-    CheckSize(interpreter, 1, static_cast<int64_t>(text.size()));
+    if (!std::exchange(first, false) && separator) text.Append(*separator);
+    AppendText(path(item), interpreter.budget(), text);
+    CheckSize(interpreter, 1, static_cast<int64_t>(text.text.size()));
   }
   return interpreter.NewText(std::move(text));
 }

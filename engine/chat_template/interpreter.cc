@@ -30,8 +30,8 @@ void Interpreter::SetVariable(std::string_view name, Value value) {
   if (it != program_.symbol_ids.end()) SetSymbol(it->second, std::move(value));
 }
 
-std::string Interpreter::Render() {
-  std::string text;
+MarkedText Interpreter::Render() {
+  MarkedText text;
   out_ = &text;
   try {
     Execute(program_.body);
@@ -64,24 +64,34 @@ void Interpreter::SetSymbol(int symbol, Value value) {
   scope_->variables.emplace_back(symbol, std::move(value));
 }
 
-void Interpreter::Emit(std::string_view text) {
-  budget().Output(static_cast<int64_t>(text.size()));
-  budget().Step(static_cast<int64_t>(text.size()) / 64);
-  out_->append(text);
+// Pays for text before it is written.
+void Interpreter::Charge(size_t bytes) {
+  budget().Output(static_cast<int64_t>(bytes));
+  budget().Step(static_cast<int64_t>(bytes) / 64);
+}
+
+Str Interpreter::String(const Value& value) {
+  if (value.is_string()) return value.shared_string();
+  MarkedText text;
+  AppendText(value, budget(), text);
+  return NewText(std::move(text)).shared_string();
 }
 
 void Interpreter::Print(const Value& value) {
   if (value.is_string()) {
-    Emit(value.text());
-  } else {
-    Emit(Text(value));
+    Charge(value.text().size());
+    return out_->Append(value.string());
   }
+  MarkedText text;
+  AppendText(value, budget(), text);
+  Charge(text.text.size());
+  out_->Append(text);
 }
 
 // What `body` writes, as text.
-std::string Interpreter::Capture(const Body& body) {
-  std::string text;
-  std::string* const before = std::exchange(out_, &text);
+MarkedText Interpreter::Capture(const Body& body) {
+  MarkedText text;
+  MarkedText* const before = std::exchange(out_, &text);
   const auto restore = absl::MakeCleanup([&] { out_ = before; });
   Execute(body);
   return text;
@@ -90,7 +100,8 @@ std::string Interpreter::Capture(const Body& body) {
 Interpreter::Flow Interpreter::Execute(const Body& body) {
   for (const auto& statement : body) {
     if (statement->kind == Kind::kText) {
-      Emit(statement->text);
+      Charge(statement->text.size());
+      out_->Append(statement->text);
       continue;
     }
     const Flow flow = ExecuteStatement(*statement);
@@ -106,8 +117,7 @@ Interpreter::Flow Interpreter::ExecuteStatement(const Statement& statement) {
   Scope* const outer = scope_;
   const auto restore = absl::MakeCleanup([&] { scope_ = outer; });
   switch (statement.kind) {
-    case Kind::kText:
-      Emit(statement.text);
+    case Kind::kText:  // by Execute
       break;
     case Kind::kPrint:
       Print(Evaluate(*statement.value));
@@ -162,7 +172,7 @@ Interpreter::Flow Interpreter::ExecuteStatement(const Statement& statement) {
 }
 
 // A block's text through its filters, the innermost of which has no input of its own.
-Value Interpreter::ApplyFilters(const Expression* chain, std::string text) {
+Value Interpreter::ApplyFilters(const Expression* chain, MarkedText text) {
   const Value input = NewText(std::move(text));
   if (chain == nullptr) return input;
   std::vector<const Expression*> filters;
@@ -263,9 +273,9 @@ void Interpreter::RunLoop(const Statement& statement, const Value& iterable, Sco
   scope_ = outer;
 }
 
-std::string Macro::Repr(Budget&) const {
-  return definition->name.empty() ? "<Macro anonymous>"
-                                  : StrCat("<Macro ", QuoteRepr(definition->name), ">");
+MarkedText Macro::Repr(Budget&) const {
+  if (definition->name.empty()) return MarkedText("<Macro anonymous>");
+  return MarkedText(StrCat("<Macro ", QuoteRepr(definition->name), ">"));
 }
 
 const Value* Macro::Attribute(Interpreter& interpreter, std::string_view name) {
@@ -357,8 +367,8 @@ Value Macro::Call(Interpreter& interpreter, const Arguments& arguments) {
   return interpreter.NewText(interpreter.Capture(definition->body));
 }
 
-std::string Loop::Repr(Budget&) const {
-  return StrCat("<LoopContext ", index + 1, "/", items.size(), ">");
+MarkedText Loop::Repr(Budget&) const {
+  return MarkedText(StrCat("<LoopContext ", index + 1, "/", items.size(), ">"));
 }
 
 Value Loop::Call(Interpreter& interpreter, const Arguments& arguments) {
@@ -370,8 +380,8 @@ Value Loop::Call(Interpreter& interpreter, const Arguments& arguments) {
   }
   DepthGuard guard(interpreter.budget());
   Scope* const before = interpreter.scope_;
-  std::string text;
-  std::string* const out = std::exchange(interpreter.out_, &text);
+  MarkedText text;
+  MarkedText* const out = std::exchange(interpreter.out_, &text);
   const auto restore = absl::MakeCleanup([&] {
     interpreter.scope_ = before;
     interpreter.out_ = out;

@@ -34,7 +34,7 @@ bool IsSequence(Interpreter&, const Value& value, const Arguments&) {
 }
 
 bool HasCase(Interpreter& interpreter, const Value& value, bool upper) {
-  const Value text = interpreter.NewText(interpreter.Text(value));
+  const Value text = Value(interpreter.String(value));
   const Method method = FindMethod(text, upper ? "isupper" : "islower");
   return Truthy(method(interpreter, text, {}));
 }

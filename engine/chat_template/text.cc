@@ -147,6 +147,15 @@ std::string Encode(std::u32string_view text) {
   return out;
 }
 
+std::vector<std::string_view> Characters(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
+    ReadCharacter(text, i, &bytes);
+    out.push_back(text.substr(i, bytes));
+  }
+  return out;
+}
+
 int64_t CountCharacters(std::string_view text) {
   int64_t count = 0;
   for (size_t i = 0; i < text.size(); i += CharacterBytes(text, i)) ++count;
@@ -338,27 +347,6 @@ int64_t CountReplacements(std::string_view text, std::string_view from, int64_t 
     }
   }
   return limit < 0 ? count : std::min(count, limit);
-}
-
-std::string Replace(std::string_view text, std::string_view from, std::string_view to,
-                    int64_t limit) {
-  std::string out;
-  size_t at = 0;
-  for (int64_t left = CountReplacements(text, from, limit); left > 0; --left) {
-    if (from.empty()) {  // before every character, and at the end
-      out.append(to);
-      if (at == text.size()) break;
-      const size_t bytes = CharacterBytes(text, at);
-      out.append(text.substr(at, bytes));
-      at += bytes;
-      continue;
-    }
-    const size_t found = text.find(from, at);
-    out.append(text.substr(at, found - at)).append(to);
-    at = found + from.size();
-  }
-  out.append(text.substr(std::min(at, text.size())));
-  return out;
 }
 
 std::string QuoteRepr(std::string_view text) {

@@ -18,15 +18,20 @@ constexpr std::string_view kListTypes[] = {"list",      "tuple",       "range", 
 
 }  // namespace
 
-StringData::StringData(std::string value, bool is_markup, Budget* pays)
-    : text(std::move(value)), ascii(IsAscii(text)), markup(is_markup), budget(nullptr) {
+StringData::StringData(std::string value, Marks which, bool is_markup, Budget* pays)
+    : text(std::move(value)),
+      marks(std::move(which)),
+      ascii(IsAscii(text)),
+      markup(is_markup),
+      budget(nullptr) {
   if (pays == nullptr) return;
-  pays->Allocate(static_cast<int64_t>(text.size()) + kStringOverhead);
+  pays->Allocate(static_cast<int64_t>(text.size() + marks.bytes()) + kStringOverhead);
   budget = pays;
 }
 
 StringData::~StringData() {
-  if (budget) budget->Release(static_cast<int64_t>(text.size()) + kStringOverhead);
+  if (!budget) return;
+  budget->Release(static_cast<int64_t>(text.size() + marks.bytes()) + kStringOverhead);
 }
 
 bool Value::SameAs(const Value& other) const {
@@ -97,7 +102,25 @@ Value Object::Call(Interpreter&, const Arguments&) {
 const Value* Object::Attribute(Interpreter&, std::string_view) { return nullptr; }
 
 Value Heap::Text(std::string text, bool markup) {
-  return Value(std::make_shared<const StringData>(std::move(text), markup, &budget_));
+  return Value(std::make_shared<const StringData>(std::move(text), Marks(), markup, &budget_));
+}
+
+Value Heap::Text(MarkedText text, bool markup) {
+  Marks marks = text.TakeMarks();
+  return Value(std::make_shared<const StringData>(std::move(text.text), std::move(marks), markup,
+                                                  &budget_));
+}
+
+Value Heap::Part(const StringData& string, std::string_view part) {
+  if (string.marks.none()) return Text(std::string(part));
+  MarkedText text;
+  text.AppendPart(string, part);
+  return Text(std::move(text));
+}
+
+Value Heap::UserText(std::string text) {
+  const Marks marks = text.empty() ? Marks() : Marks::All();
+  return Value(std::make_shared<const StringData>(std::move(text), marks, false, &budget_));
 }
 
 Value Heap::MakeList(std::vector<Value> items, List::Type type) {
@@ -129,7 +152,7 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
     case nlohmann::ordered_json::value_t::number_float:
       return Value(json.get<double>());
     case nlohmann::ordered_json::value_t::string:
-      return Text(json.get_ref<const std::string&>());
+      return UserText(json.get_ref<const std::string&>());
     case nlohmann::ordered_json::value_t::array: {
       std::vector<Value> items;
       items.reserve(json.size());
@@ -138,7 +161,7 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
     }
     case nlohmann::ordered_json::value_t::object: {
       Dict* dict = New<Dict>();
-      for (const auto& [key, item] : json.items()) Insert(*dict, Text(key), FromJson(item));
+      for (const auto& [key, item] : json.items()) Insert(*dict, UserText(key), FromJson(item));
       return Value(dict);
     }
     default:
@@ -265,87 +288,89 @@ bool Contains(const Value& container, const Value& item, Budget& budget) {
 
 namespace {
 
-void AppendRepr(const Value& value, Budget& budget, std::string& out);
+void AppendRepr(const Value& value, Budget& budget, MarkedText& out);
 
-void AppendItems(const std::vector<Value>& items, Budget& budget, std::string& out) {
+void AppendItems(const std::vector<Value>& items, Budget& budget, MarkedText& out) {
   for (size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out += ", ";
+    if (i > 0) out.Append(", ");
     AppendRepr(items[i], budget, out);
   }
 }
 
-void AppendList(const List& list, Budget& budget, std::string& out) {
+void AppendList(const List& list, Budget& budget, MarkedText& out) {
   switch (list.type) {
     case List::Type::kRange:
-      out += list.description;
+      out.Append(list.description);
       return;
     case List::Type::kGenerator:
-      out += "<generator object>";
+      out.Append("<generator object>");
       return;
     case List::Type::kTuple:
-      out += '(';
+      out.Append("(");
       AppendItems(list.items, budget, out);
-      out += list.items.size() == 1 ? ",)" : ")";
+      out.Append(list.items.size() == 1 ? ",)" : ")");
       return;
     case List::Type::kList:
-      out += '[';
+      out.Append("[");
       AppendItems(list.items, budget, out);
-      out += ']';
+      out.Append("]");
       return;
     default:
-      StrAppend(&out, kListTypes[static_cast<int>(list.type)], "([");
+      out.Append(kListTypes[static_cast<int>(list.type)]);
+      out.Append("([");
       AppendItems(list.items, budget, out);
-      out += "])";
+      out.Append("])");
   }
 }
 
-void AppendRepr(const Value& value, Budget& budget, std::string& out) {
+void AppendRepr(const Value& value, Budget& budget, MarkedText& out) {
   budget.Step();
   DepthGuard guard(budget);
-  const size_t before = out.size();
+  const size_t before = out.text.size();
   if (value.is_string()) {
-    out += QuoteRepr(value.text());
+    out.Append(QuoteRepr(value.text()), IsMarked(value));
   } else if (value.is_list()) {
     AppendList(value.list(), budget, out);
   } else if (value.is_dict()) {
-    out += '{';
+    out.Append("{");
     bool first = true;
     for (const auto& [key, item] : value.dict().entries()) {
-      if (!first) out += ", ";
+      if (!first) out.Append(", ");
       first = false;
       AppendRepr(key, budget, out);
-      out += ": ";
+      out.Append(": ");
       AppendRepr(item, budget, out);
     }
-    out += '}';
+    out.Append("}");
   } else if (value.is_undefined()) {
-    out += "Undefined";
+    out.Append("Undefined");
   } else {
-    out += ToText(value, budget);
+    AppendText(value, budget, out);
   }
   // Containers count their contents again, at every level: an upper bound of the work.
-  budget.Step(static_cast<int64_t>(out.size() - before) / 64);
-  budget.Allocate(static_cast<int64_t>(out.size() - before));
-  budget.Release(static_cast<int64_t>(out.size() - before));
+  const int64_t added = static_cast<int64_t>(out.text.size() - before);
+  budget.Step(added / 64);
+  budget.Allocate(added);
+  budget.Release(added);
 }
 
 }  // namespace
 
-std::string Repr(const Value& value, Budget& budget) {
-  std::string out;
+MarkedText Repr(const Value& value, Budget& budget) {
+  MarkedText out;
   AppendRepr(value, budget, out);
   return out;
 }
 
-std::string ToText(const Value& value, Budget& budget) {
-  if (value.is_string()) return value.text();
-  if (value.is_none()) return "None";
-  if (value.is_undefined()) return "";
-  if (value.is_bool()) return value.boolean() ? "True" : "False";
-  if (value.is_int()) return StrCat(value.integer());
-  if (value.is_float()) return FloatRepr(value.number());
-  if (value.is_object()) return value.object().Repr(budget);
-  return Repr(value, budget);
+void AppendText(const Value& value, Budget& budget, MarkedText& out) {
+  if (value.is_string()) return out.Append(value.string());
+  if (value.is_none()) return out.Append("None");
+  if (value.is_undefined()) return;
+  if (value.is_bool()) return out.Append(value.boolean() ? "True" : "False");
+  if (value.is_int()) return out.Append(StrCat(value.integer()));
+  if (value.is_float()) return out.Append(FloatRepr(value.number()));
+  if (value.is_object()) return out.Append(value.object().Repr(budget));
+  AppendRepr(value, budget, out);
 }
 
 int64_t Length(const Value& value) {
@@ -385,7 +410,7 @@ std::vector<Value> Iterate(const Value& value, Heap& heap) {
     for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
       heap.budget().Step();
       bytes = CharacterBytes(text, i);
-      items.push_back(heap.Text(text.substr(i, bytes)));
+      items.push_back(heap.Part(value.string(), std::string_view(text).substr(i, bytes)));
     }
     return items;
   }

@@ -15,19 +15,21 @@
 #include <vector>
 
 #include "engine/chat_template/error.h"
+#include "engine/chat_template/marked_text.h"
 #include "nlohmann/json.hpp"
 
 namespace skep::engine::jinja {
 
 // A string: UTF-8. `markup` marks what the escape and safe filters return.
 struct StringData final {
-  StringData(std::string text, bool markup, Budget* budget);
+  StringData(std::string text, Marks marks, bool markup, Budget* budget);
   ~StringData();
   StringData(const StringData&) = delete;
   StringData& operator=(const StringData&) = delete;
 
   std::string text;
-  bool ascii;  // so that bytes are characters
+  Marks marks;  // which bytes are the user's
+  bool ascii;   // so that bytes are characters
   bool markup;
   Budget* budget;  // gets the memory back; null for a constant of the program
 };
@@ -80,6 +82,7 @@ class Value final {
     return is_float() ? std::get<double>(data_) : static_cast<double>(integer());
   }
   const StringData& string() const { return *std::get<Str>(data_); }
+  const Str& shared_string() const { return std::get<Str>(data_); }
   const std::string& text() const { return string().text; }
   List& list() const { return *std::get<List*>(data_); }
   Dict& dict() const { return *std::get<Dict*>(data_); }
@@ -139,7 +142,7 @@ struct Arguments {
 // Functions, macros, namespaces, loops: what is neither data nor undefined.
 struct Object : Cell {
   virtual std::string_view type_name() const = 0;
-  virtual std::string Repr(Budget& budget) const = 0;
+  virtual MarkedText Repr(Budget& budget) const = 0;
   virtual bool callable() const { return false; }
   virtual Value Call(Interpreter& interpreter, const Arguments& arguments);
   // The attribute, or null if there is none of that name.
@@ -162,11 +165,17 @@ class Heap final {
     cells_.push_back(std::make_unique<T>(std::forward<Args>(args)...));
     return static_cast<T*>(cells_.back().get());
   }
+  // Of the template's own making.
   Value Text(std::string text, bool markup = false);
+  Value Text(MarkedText text, bool markup = false);
+  // A part of `string`, which `part` is a view into.
+  Value Part(const StringData& string, std::string_view part);
   Value MakeList(std::vector<Value> items, List::Type type = List::Type::kList);
   Value MakeUndefined(std::string message) { return Value(New<Undefined>(std::move(message))); }
   void Insert(Dict& dict, Value key, Value value);
+  // What the template is given: all strings in it are the user's.
   Value FromJson(const nlohmann::ordered_json& json);
+  Value UserText(std::string text);
 
  private:
   Budget& budget_;
@@ -179,8 +188,12 @@ size_t Hash(const Value& value);                // Fails for what is unhashable.
 bool Equal(const Value& a, const Value& b, Budget& budget);
 bool Less(const Value& a, const Value& b, std::string_view op, Budget& budget);  // a < b
 bool Contains(const Value& container, const Value& item, Budget& budget);  // item in container
-std::string ToText(const Value& value, Budget& budget);                    // str()
-std::string Repr(const Value& value, Budget& budget);
+void AppendText(const Value& value, Budget& budget, MarkedText& out);      // str()
+MarkedText Repr(const Value& value, Budget& budget);
+// Whether any of a string is the user's.
+inline bool IsMarked(const Value& value) {
+  return value.is_string() && !value.string().marks.none();
+}
 int64_t Length(const Value& value);  // len(); fails where Python does
 bool IsIterable(const Value& value);
 // What a for loop sees; uses a generator up.

@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-absl::StatusOr<std::string> Render(const std::string& source,
-                                   const ChatTemplate::Limits& limits = {}) {
+absl::StatusOr<RenderedChat> Render(const std::string& source,
+                                    const ChatTemplate::Limits& limits = {}) {
   static const ordered_json messages = {{{"role", "user"}, {"content", "Hello, bee 🐝"}}};
   auto compiled = ChatTemplate::Compile(source);
   if (!compiled.ok()) return compiled.status();
@@ -138,9 +138,9 @@ TEST(ChatTemplateLimitsTest, JudgesItsInputs) {
   inputs.messages = &messages;
   EXPECT_FALSE(compiled->Render(inputs).ok());
   messages = ordered_json::array();
-  EXPECT_EQ(*compiled->Render(inputs), "0");
+  EXPECT_EQ(compiled->Render(inputs)->text, "0");
   inputs.extra = {{"extra_value", 5}};
-  EXPECT_EQ(*compiled->Render(inputs), "05");
+  EXPECT_EQ(compiled->Render(inputs)->text, "05");
   inputs.extra = {{"messages", 5}};
   EXPECT_FALSE(compiled->Render(inputs).ok());
   inputs.extra = nullptr;
