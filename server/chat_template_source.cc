@@ -43,7 +43,8 @@ absl::StatusOr<Sources> FromJson(const nlohmann::json& value, const std::string&
   });
   if (valid && !sources.empty()) return sources;
   return absl::InvalidArgumentError(absl::StrCat(
-      file, ": 'chat_template' is neither a text nor a list of objects with a name and a template"));
+      file,
+      ": 'chat_template' is neither a text nor a list of objects with a name and a template"));
 }
 
 // "chat_template" of a JSON file; nothing if there is no such file, or none in it.
@@ -122,8 +123,8 @@ absl::StatusOr<engine::ChatTemplate> CompileChatTemplate(const Sources& sources,
   if (chosen == sources.end()) {
     const auto add_name = [](std::string* out, const auto& entry) { *out += entry.first; };
     return absl::NotFoundError(absl::StrCat("the model has no chat template '",
-                                            name.empty() ? kDefault : name, "', only: ",
-                                            absl::StrJoin(sources, ", ", add_name)));
+                                            name.empty() ? kDefault : name,
+                                            "', only: ", absl::StrJoin(sources, ", ", add_name)));
   }
   absl::StatusOr<engine::ChatTemplate> compiled = engine::ChatTemplate::Compile(chosen->second);
   const auto tool_use = sources.find(kToolUse);

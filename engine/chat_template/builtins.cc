@@ -11,18 +11,18 @@ namespace skep::engine::jinja {
 
 BoundArguments::BoundArguments(std::string_view function, const Arguments& arguments,
                                std::initializer_list<std::string_view> parameters, size_t required)
-    : function_(function),
-      parameters_(parameters.begin(), parameters.end()),
-      values_(parameters.size()) {
-  if (arguments.positional.size() > parameters.size()) {
-    Fail(StrCat(function, "() takes at most ", parameters.size(), " arguments, got ",
+    : function_(function) {
+  const size_t count = std::min(parameters.size(), kMost);
+  std::copy_n(parameters.begin(), count, parameters_.begin());
+  if (arguments.positional.size() > count) {
+    Fail(StrCat(function, "() takes at most ", count, " arguments, got ",
                 arguments.positional.size()));
   }
   for (size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    const size_t place =
-        std::find(parameters_.begin(), parameters_.end(), name) - parameters_.begin();
-    if (place == parameters_.size()) {
+    const auto end = parameters_.begin() + count;
+    const size_t place = std::find(parameters_.begin(), end, name) - parameters_.begin();
+    if (place == count) {
       Fail(StrCat(function, "() got an unexpected keyword argument '", name, "'"));
     }
     if (values_[place] != nullptr) {

@@ -129,9 +129,9 @@ absl::Status CheckInputs(const ChatTemplate::Inputs& inputs) {
 
 // Templates write "<|" + role + "|>": the names that everybody uses are as good as the template's.
 bool IsWellKnownRole(std::string_view role) {
-  constexpr std::string_view kRoles[] = {"assistant",   "bot",    "developer",     "function",
-                                         "human",       "ipython", "model",        "observation",
-                                         "system",      "tool",   "tool_response", "user"};
+  constexpr std::string_view kRoles[] = {"assistant", "bot",     "developer",     "function",
+                                         "human",     "ipython", "model",         "observation",
+                                         "system",    "tool",    "tool_response", "user"};
   return std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles);
 }
 
@@ -146,7 +146,7 @@ jinja::Value ToMessages(const ordered_json& messages, jinja::Heap& heap) {
 }
 
 jinja::MarkedText RenderProgram(const jinja::Program& program, const ChatTemplate::Inputs& inputs,
-                          const ordered_json& messages) {
+                                const ordered_json& messages) {
   const ChatTemplate::Limits& limits = inputs.limits;
   jinja::Budget budget(limits.steps, limits.memory_bytes, limits.output_bytes, limits.depth);
   jinja::Interpreter interpreter(program, budget, limits.range_length, inputs.now);

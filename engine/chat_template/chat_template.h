@@ -47,7 +47,7 @@ class ChatTemplate final {
   struct Limits {
     int64_t steps = 50'000'000;        // nodes evaluated, plus work on long strings and lists
     int64_t memory_bytes = 512 << 20;  // all that the template builds
-    int64_t output_bytes = 64 << 20;   // the text, captured blocks included
+    int64_t output_bytes = 64 << 20;   // the text with its spans, captured blocks included
     int64_t depth = 400;               // nesting of calls and expressions, and of the arguments
     int64_t range_length = 100'000;    // range(n); as jinja2's sandbox
   };

@@ -62,7 +62,7 @@ Value ReplaceFilter(Interpreter& interpreter, const Value& input, const Argument
             to = interpreter.String(bound[1]);
   const int64_t limit = bound[2].is_none() ? -1 : bound.Integer(2, -1);
   CheckSize(interpreter, CountReplacements(text->text, from->text, limit),
-            static_cast<int64_t>(to->text.size()));
+            to->bytes() + ReplacementMarks(Value(text), Value(to)));
   return interpreter.NewText(Replace(*text, from->text, *to, limit));
 }
 
@@ -141,8 +141,8 @@ Value Indent(Interpreter& interpreter, const Value& input, const Arguments& argu
   auto lines = SplitLines(text, /*keep_ends=*/false);
   // Jinja splits the text with a "\n" added: an end of line at its end begins one more, unless the
   // two are one.
-  const bool ended = lines.empty() || lines.back().data() + lines.back().size() !=
-                                          text.data() + text.size();
+  const bool ended =
+      lines.empty() || lines.back().data() + lines.back().size() != text.data() + text.size();
   if (ended && !EndsWith(text, "\r")) lines.emplace_back();
   CheckSize(interpreter, static_cast<int64_t>(lines.size()),
             static_cast<int64_t>(by.text().size()));

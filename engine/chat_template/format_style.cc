@@ -108,7 +108,6 @@ std::string FormatFloat(Interpreter& interpreter, const FormatStyle& style, doub
   return Pad(interpreter, style, SignText(negative, style.sign), body, /*is_number=*/true);
 }
 
-
 MarkedText FormatText(Interpreter& interpreter, const FormatStyle& style, const StringData& text) {
   std::string_view kept = text.text;
   if (style.precision && *style.precision < static_cast<int64_t>(kept.size())) {

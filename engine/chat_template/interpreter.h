@@ -63,6 +63,7 @@ class Interpreter final {
   MarkedText Capture(const Body& body);
   void Charge(size_t bytes);
   void Print(const Value& value);
+  void Write(const Value& text);
   void Assign(const Expression& target, const Value& value);
   void SetSymbol(int symbol, Value value);
   Scope* NewScope(Scope* parent);
@@ -92,9 +93,9 @@ class Interpreter final {
   // The outermost variables, by symbol; those that are not set have no value.
   std::vector<Value> variables_;
   std::vector<bool> is_set_;
-  Scope* scope_ = nullptr;      // the innermost, null: the outermost
-  MarkedText* out_ = nullptr;   // where text goes
-  Position position_;           // of what is being evaluated
+  Scope* scope_ = nullptr;     // the innermost, null: the outermost
+  MarkedText* out_ = nullptr;  // where text goes
+  Position position_;          // of what is being evaluated
 };
 
 // A macro with the scope that it was defined in.

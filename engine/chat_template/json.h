@@ -17,7 +17,8 @@ struct JsonStyle {
   std::string key_separator = ": ";
 };
 
-// A string with anything of the user's in it is marked as a whole. Throws TemplateError for what JSON cannot hold.
+// A string with anything of the user's in it is marked as a whole. Throws TemplateError for what
+// JSON cannot hold.
 MarkedText DumpJson(const Value& value, const JsonStyle& style, Budget& budget);
 
 }  // namespace skep::engine::jinja

@@ -58,6 +58,8 @@ struct MarkedText final {
   // From `begin` on, all that has been appended is the user's.
   void MarkFrom(size_t begin);
   void Truncate(size_t size);
+  // What it takes.
+  size_t bytes() const { return text.size() + spans.size() * sizeof(TextSpan); }
   // Of the text as it stands; the spans are handed over.
   Marks TakeMarks() { return Marks::Of(std::move(spans), text.size()); }
 

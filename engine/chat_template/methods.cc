@@ -18,8 +18,7 @@ struct NamedMethod {
 
 // The parts, which are views into the text of `self`.
 Value MakeStrings(Interpreter& interpreter, const Value& self,
-                  const std::vector<std::string_view>& parts,
-                  List::Type type = List::Type::kList) {
+                  const std::vector<std::string_view>& parts, List::Type type = List::Type::kList) {
   std::vector<Value> items;
   items.reserve(parts.size());
   for (std::string_view part : parts) {
@@ -37,10 +36,9 @@ Value Convert(Interpreter& interpreter, const Value& self, const Arguments& argu
 template <Side kSide>
 Value Strip(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("strip", arguments, {"chars"});
-  return interpreter.heap().Part(self.string(),
-                                 bound[0].is_none()
-                                     ? StripSpace(self.text(), kSide)
-                                     : StripSet(self.text(), bound.Text(0, ""), kSide));
+  return interpreter.heap().Part(
+      self.string(), bound[0].is_none() ? StripSpace(self.text(), kSide)
+                                        : StripSet(self.text(), bound.Text(0, ""), kSide));
 }
 
 template <bool kFromRight>
@@ -158,13 +156,14 @@ Value ReplaceMethod(Interpreter& interpreter, const Value& self, const Arguments
   const std::string_view from = bound.Text(0, ""), to = bound.Text(1, "");
   const int64_t limit = bound.Integer(2, -1);
   CheckSize(interpreter, CountReplacements(self.text(), from, limit),
-            static_cast<int64_t>(to.size()));
+            static_cast<int64_t>(to.size()) + ReplacementMarks(self, bound[1]));
   return interpreter.NewText(Replace(self.string(), from, bound[1].string(), limit));
 }
 
 Value JoinMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"iterable"}, 1);
   MarkedText text;
+  Reservation reservation(interpreter.budget());
   bool first = true;
   for (const Value& item : Iterate(bound[0], interpreter.heap())) {
     if (!item.is_string()) {
@@ -172,7 +171,7 @@ Value JoinMethod(Interpreter& interpreter, const Value& self, const Arguments& a
     }
     if (!std::exchange(first, false)) text.Append(self.string());
     text.Append(item.string());
-    CheckSize(interpreter, 1, static_cast<int64_t>(text.text.size()));
+    reservation.GrowTo(text.bytes());
   }
   return interpreter.NewText(std::move(text));
 }
@@ -216,6 +215,7 @@ Value ExpandTabs(Interpreter& interpreter, const Value& self, const Arguments& a
   const BoundArguments bound("expandtabs", arguments, {"tabsize"});
   const int64_t size = bound.Integer(0, 8);
   MarkedText text;
+  Reservation reservation(interpreter.budget());
   int64_t column = 0;
   for (size_t i = 0; i < self.text().size(); ++i) {
     const char c = self.text()[i];
@@ -224,7 +224,7 @@ Value ExpandTabs(Interpreter& interpreter, const Value& self, const Arguments& a
       CheckSize(interpreter, spaces, 1);
       text.Append(std::string(spaces, ' '));
       column += spaces;
-      CheckSize(interpreter, 1, static_cast<int64_t>(text.text.size()));
+      reservation.GrowTo(text.bytes());
       continue;
     }
     text.AppendPart(self.string(), std::string_view(self.text()).substr(i, 1));
@@ -313,72 +313,6 @@ constexpr NamedMethod kStringMethods[] = {
     {"zfill", ZeroFill},
 };
 
-template <List::Type kType>
-Value DictView(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  BoundArguments("view", arguments, {});
-  Heap& heap = interpreter.heap();
-  std::vector<Value> items;
-  for (const auto& [key, value] : self.dict().entries()) {
-    if (kType == List::Type::kItems) {
-      items.push_back(heap.MakeList({key, value}, List::Type::kTuple));
-    } else {
-      items.push_back(kType == List::Type::kKeys ? key : value);
-    }
-  }
-  return heap.MakeList(std::move(items), kType);
-}
-
-Value GetFromDict(Interpreter&, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("get", arguments, {"key", "default"}, 1);
-  const Value* value = self.dict().Find(bound[0]);
-  return value ? *value : bound[1];
-}
-
-Value CopyDict(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  BoundArguments("copy", arguments, {});
-  Dict* copy = interpreter.heap().New<Dict>();
-  for (const auto& [key, value] : self.dict().entries()) {
-    interpreter.heap().Insert(*copy, key, value);
-  }
-  return Value(copy);
-}
-
-constexpr NamedMethod kDictMethods[] = {
-    {"copy", CopyDict},
-    {"get", GetFromDict},
-    {"items", DictView<List::Type::kItems>},
-    {"keys", DictView<List::Type::kKeys>},
-    {"values", DictView<List::Type::kValues>},
-};
-
-Value CountItems(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("count", arguments, {"value"}, 1);
-  int64_t count = 0;
-  for (const Value& item : self.list().items) {
-    count += Equal(item, bound[0], interpreter.budget());
-  }
-  return Value(count);
-}
-
-Value IndexOfItem(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("index", arguments, {"value", "start", "stop"}, 1);
-  const int64_t length = Length(self);
-  const auto place = [&](size_t i, int64_t otherwise) {
-    const int64_t at = bound.Integer(i, otherwise);
-    return at < 0 ? std::max<int64_t>(at + length, 0) : std::min(at, length);
-  };
-  const int64_t stop = place(2, length);
-  for (int64_t i = place(1, 0); i < stop; ++i) {
-    if (Equal(self.list().items[i], bound[0], interpreter.budget())) return Value(i);
-  }
-  Fail(StrCat("ValueError: ", Repr(bound[0], interpreter.budget()).text, " is not in list"));
-}
-
-Value CopyList(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  BoundArguments("copy", arguments, {});
-  return interpreter.heap().MakeList(self.list().items);
-}
-
 template <size_t kSize>
 Method FindIn(const NamedMethod (&table)[kSize], std::string_view name) {
   for (const NamedMethod& entry : table) {
@@ -391,23 +325,7 @@ Method FindIn(const NamedMethod (&table)[kSize], std::string_view name) {
 
 Method FindMethod(const Value& self, std::string_view name) {
   if (self.is_string()) return FindIn(kStringMethods, name);
-  if (self.is_dict()) return FindIn(kDictMethods, name);
-  if (!self.is_list() || !self.list().is_sequence()) return nullptr;
-  if (name == "count") return CountItems;
-  if (name == "index") return IndexOfItem;
-  if (name == "copy" && self.list().type == List::Type::kList) return CopyList;
-  return nullptr;
-}
-
-bool IsMutator(const Value& self, std::string_view name) {
-  constexpr std::string_view kList[] = {"append", "clear",  "extend",  "insert",
-                                        "pop",    "remove", "reverse", "sort"};
-  constexpr std::string_view kDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  const auto has = [&](const auto& names) {
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
-  };
-  return self.is_dict() ? has(kDict)
-                        : self.is_list() && self.list().type == List::Type::kList && has(kList);
+  return FindContainerMethod(self, name);
 }
 
 }  // namespace skep::engine::jinja

@@ -87,7 +87,12 @@ std::string Parser::TakeName() {
 int Parser::Symbol(const std::string& name) {
   const auto [it, added] =
       program_->symbol_ids.try_emplace(name, static_cast<int>(program_->symbols.size()));
-  if (added) program_->symbols.push_back(name);
+  if (added) {
+    program_->symbols.push_back(name);
+    if (const Function function = FindGlobal(name)) {
+      program_->globals.emplace_back(it->second, function);
+    }
+  }
   return it->second;
 }
 

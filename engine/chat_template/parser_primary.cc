@@ -128,6 +128,7 @@ ExpressionPtr Parser::ParseSubscript(ExpressionPtr node) {
     if (name.type == Type::kName) {
       node = Make(Kind::kAttribute, name.position, Nodes(std::move(node)));
       node->text = name.text;
+      node->hides_entry = IsDictMethodName(name.text) || StartsWith(name.text, "__");
       return node;
     }
     if (name.type != Type::kInteger) Fail("expected name or number", name.position);

@@ -22,7 +22,11 @@ class PercentFormatter final {
  public:
   PercentFormatter(Interpreter& interpreter, const StringData& format, const Arguments& arguments,
                    const Dict* mapping)
-      : interpreter_(interpreter), format_(format.text), data_(format), arguments_(arguments), mapping_(mapping) {}
+      : interpreter_(interpreter),
+        format_(format.text),
+        data_(format),
+        arguments_(arguments),
+        mapping_(mapping) {}
 
   MarkedText Run() {
     MarkedText out;

@@ -96,9 +96,11 @@ bool IsEscaped(Interpreter&, const Value& v, const Arguments&) {
 bool IsUpperCase(Interpreter& i, const Value& v, const Arguments&) { return HasCase(i, v, true); }
 bool IsLowerCase(Interpreter& i, const Value& v, const Arguments&) { return HasCase(i, v, false); }
 bool IsFilterName(Interpreter&, const Value& v, const Arguments&) {
+  Hash(v);  // fails for what cannot be a name
   return v.is_string() && FindFilter(v.text()) != nullptr;
 }
 bool IsTestName(Interpreter&, const Value& v, const Arguments&) {
+  Hash(v);
   return v.is_string() && FindTest(v.text()) != nullptr;
 }
 

@@ -162,6 +162,10 @@ int64_t CountCharacters(std::string_view text) {
   return count;
 }
 
+char32_t CharacterAt(std::string_view text, size_t offset, size_t* bytes) {
+  return ReadCharacter(text, offset, bytes);
+}
+
 size_t CharacterBytes(std::string_view text, size_t offset) {
   size_t bytes = 1;
   ReadCharacter(text, offset, &bytes);
@@ -275,65 +279,6 @@ std::string_view StripSet(std::string_view text, std::string_view set, Side side
   const std::u32string characters = Decode(set);
   return StripIf(text, side,
                  [&](char32_t c) { return characters.find(c) != std::u32string::npos; });
-}
-
-std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends) {
-  const auto is_break = [](char32_t c) {
-    return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
-           c == 0x2029;
-  };
-  std::vector<std::string_view> lines;
-  size_t start = 0;
-  for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
-    if (!is_break(ReadCharacter(text, i, &bytes))) continue;
-    if (text.substr(i, 2) == "\r\n") bytes = 2;
-    lines.push_back(text.substr(start, i - start + (keep_ends ? bytes : 0)));
-    start = i + bytes;
-  }
-  if (start < text.size()) lines.push_back(text.substr(start));
-  return lines;
-}
-
-std::vector<std::string_view> SplitSpace(std::string_view text, int64_t limit, bool from_right) {
-  std::vector<std::string_view> words;
-  for (size_t i = 0, bytes = 0; i < text.size();) {
-    while (i < text.size() && IsSpace(ReadCharacter(text, i, &bytes))) i += bytes;
-    const size_t start = i;
-    while (i < text.size() && !IsSpace(ReadCharacter(text, i, &bytes))) i += bytes;
-    if (i > start) words.push_back(text.substr(start, i - start));
-  }
-  if (limit < 0 || static_cast<int64_t>(words.size()) <= limit) return words;
-  if (!from_right) {  // the last piece is all the rest, with the space that follows it
-    const size_t rest = words[limit].data() - text.data();
-    words.resize(limit);
-    words.push_back(text.substr(rest));
-  } else {
-    const std::string_view last = words[words.size() - limit - 1];
-    const size_t end = last.data() + last.size() - text.data();
-    words.erase(words.begin(), words.end() - limit);
-    words.insert(words.begin(), text.substr(0, end));
-  }
-  return words;
-}
-
-std::vector<std::string_view> SplitOn(std::string_view text, std::string_view separator,
-                                      int64_t limit, bool from_right) {
-  std::vector<std::string_view> parts;
-  while (limit != 0) {
-    const size_t at = from_right ? text.rfind(separator) : text.find(separator);
-    if (at == std::string_view::npos) break;
-    if (from_right) {
-      parts.push_back(text.substr(at + separator.size()));
-      text = text.substr(0, at);
-    } else {
-      parts.push_back(text.substr(0, at));
-      text = text.substr(at + separator.size());
-    }
-    if (limit > 0) --limit;
-  }
-  parts.push_back(text);
-  if (from_right) std::reverse(parts.begin(), parts.end());
-  return parts;
 }
 
 int64_t CountReplacements(std::string_view text, std::string_view from, int64_t limit) {

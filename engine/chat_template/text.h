@@ -16,7 +16,8 @@ std::u32string Decode(std::string_view text);
 std::string Encode(std::u32string_view text);
 std::vector<std::string_view> Characters(std::string_view text);
 int64_t CountCharacters(std::string_view text);
-// The bytes of the character that starts at `offset`, at least 1.
+// The character that starts at `offset`, and its bytes, at least 1.
+char32_t CharacterAt(std::string_view text, size_t offset, size_t* bytes);
 size_t CharacterBytes(std::string_view text, size_t offset);
 
 bool IsSpace(char32_t c);      // str.isspace

@@ -25,13 +25,19 @@ StringData::StringData(std::string value, Marks which, bool is_markup, Budget* p
       markup(is_markup),
       budget(nullptr) {
   if (pays == nullptr) return;
-  pays->Allocate(static_cast<int64_t>(text.size() + marks.bytes()) + kStringOverhead);
+  pays->Allocate(bytes() + kStringOverhead);
   budget = pays;
 }
 
 StringData::~StringData() {
   if (!budget) return;
-  budget->Release(static_cast<int64_t>(text.size() + marks.bytes()) + kStringOverhead);
+  budget->Release(bytes() + kStringOverhead);
+}
+
+std::string Undefined::message() const {
+  if (!missing) return text;
+  if (type.empty()) return StrCat(QuoteRepr(text), " is undefined");
+  return StrCat("'", type, " object' has no attribute ", QuoteRepr(text));
 }
 
 bool Value::SameAs(const Value& other) const {
@@ -62,6 +68,12 @@ const Value* Dict::Find(std::string_view key) const {
 }
 
 Value* Dict::Locate(const Value& key) {
+  if (key.is_string() && index_.empty()) {
+    for (Entry& entry : entries_) {
+      if (entry.key.is_string() && entry.key.text() == key.text()) return &entry.value;
+    }
+    return nullptr;
+  }
   const size_t hash = Hash(key);
   Budget unlimited(1 << 20, 0, 0, 64);  // keys are scalars and tuples
   if (index_.empty()) {
@@ -87,6 +99,10 @@ void Dict::Set(Value key, Value value) {
     *old = std::move(value);
     return;
   }
+  Append(std::move(key), std::move(value));
+}
+
+void Dict::Append(Value key, Value value) {
   entries_.push_back({std::move(key), std::move(value)});
   if (entries_.size() <= kLinear) return;
   const size_t first = index_.empty() ? 0 : entries_.size() - 1;
@@ -107,8 +123,8 @@ Value Heap::Text(std::string text, bool markup) {
 
 Value Heap::Text(MarkedText text, bool markup) {
   Marks marks = text.TakeMarks();
-  return Value(std::make_shared<const StringData>(std::move(text.text), std::move(marks), markup,
-                                                  &budget_));
+  return Value(
+      std::make_shared<const StringData>(std::move(text.text), std::move(marks), markup, &budget_));
 }
 
 Value Heap::Part(const StringData& string, std::string_view part) {
@@ -161,7 +177,11 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
     }
     case nlohmann::ordered_json::value_t::object: {
       Dict* dict = New<Dict>();
-      for (const auto& [key, item] : json.items()) Insert(*dict, UserText(key), FromJson(item));
+      dict->Reserve(json.size());
+      for (const auto& [key, item] : json.items()) {
+        budget_.Allocate(sizeof(Dict::Entry));
+        dict->Append(UserText(key), FromJson(item));
+      }
       return Value(dict);
     }
     default:
@@ -170,7 +190,7 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
 }
 
 void RequireDefined(const Value& value) {
-  if (value.is_undefined()) Fail(value.undefined().message);
+  if (value.is_undefined()) Fail(value.undefined().message());
 }
 
 bool Truthy(const Value& value) {
@@ -185,6 +205,8 @@ bool Truthy(const Value& value) {
   return true;
 }
 
+std::string_view TypeName(const List& list) { return kListTypes[static_cast<int>(list.type)]; }
+
 std::string_view TypeName(const Value& value) {
   if (value.is_none()) return "NoneType";
   if (value.is_undefined()) return "Undefined";
@@ -192,7 +214,7 @@ std::string_view TypeName(const Value& value) {
   if (value.is_int()) return "int";
   if (value.is_float()) return "float";
   if (value.is_string()) return "str";
-  if (value.is_list()) return kListTypes[static_cast<int>(value.list().type)];
+  if (value.is_list()) return TypeName(value.list());
   if (value.is_dict()) return "dict";
   return value.object().type_name();
 }
@@ -274,6 +296,7 @@ bool Contains(const Value& container, const Value& item, Budget& budget) {
   if (container.is_dict()) return container.dict().Find(item) != nullptr;
   if (container.is_list()) {
     List& list = container.list();
+    if (list.type == List::Type::kKeys) Hash(item);  // fails for what cannot be a key
     size_t i = list.next;
     const bool generator = list.type == List::Type::kGenerator;
     for (; i < list.items.size(); ++i) {
@@ -281,96 +304,10 @@ bool Contains(const Value& container, const Value& item, Budget& budget) {
       if (generator) list.next = i + 1;
       if (found) return true;
     }
+    if (generator && !list.failure.empty()) Fail(list.failure);
     return false;
   }
   Fail(StrCat("argument of type '", TypeName(container), "' is not iterable"));
-}
-
-namespace {
-
-void AppendRepr(const Value& value, Budget& budget, MarkedText& out);
-
-void AppendItems(const std::vector<Value>& items, Budget& budget, MarkedText& out) {
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out.Append(", ");
-    AppendRepr(items[i], budget, out);
-  }
-}
-
-void AppendList(const List& list, Budget& budget, MarkedText& out) {
-  switch (list.type) {
-    case List::Type::kRange:
-      out.Append(list.description);
-      return;
-    case List::Type::kGenerator:
-      out.Append("<generator object>");
-      return;
-    case List::Type::kTuple:
-      out.Append("(");
-      AppendItems(list.items, budget, out);
-      out.Append(list.items.size() == 1 ? ",)" : ")");
-      return;
-    case List::Type::kList:
-      out.Append("[");
-      AppendItems(list.items, budget, out);
-      out.Append("]");
-      return;
-    default:
-      out.Append(kListTypes[static_cast<int>(list.type)]);
-      out.Append("([");
-      AppendItems(list.items, budget, out);
-      out.Append("])");
-  }
-}
-
-void AppendRepr(const Value& value, Budget& budget, MarkedText& out) {
-  budget.Step();
-  DepthGuard guard(budget);
-  const size_t before = out.text.size();
-  if (value.is_string()) {
-    out.Append(QuoteRepr(value.text()), IsMarked(value));
-  } else if (value.is_list()) {
-    AppendList(value.list(), budget, out);
-  } else if (value.is_dict()) {
-    out.Append("{");
-    bool first = true;
-    for (const auto& [key, item] : value.dict().entries()) {
-      if (!first) out.Append(", ");
-      first = false;
-      AppendRepr(key, budget, out);
-      out.Append(": ");
-      AppendRepr(item, budget, out);
-    }
-    out.Append("}");
-  } else if (value.is_undefined()) {
-    out.Append("Undefined");
-  } else {
-    AppendText(value, budget, out);
-  }
-  // Containers count their contents again, at every level: an upper bound of the work.
-  const int64_t added = static_cast<int64_t>(out.text.size() - before);
-  budget.Step(added / 64);
-  budget.Allocate(added);
-  budget.Release(added);
-}
-
-}  // namespace
-
-MarkedText Repr(const Value& value, Budget& budget) {
-  MarkedText out;
-  AppendRepr(value, budget, out);
-  return out;
-}
-
-void AppendText(const Value& value, Budget& budget, MarkedText& out) {
-  if (value.is_string()) return out.Append(value.string());
-  if (value.is_none()) return out.Append("None");
-  if (value.is_undefined()) return;
-  if (value.is_bool()) return out.Append(value.boolean() ? "True" : "False");
-  if (value.is_int()) return out.Append(StrCat(value.integer()));
-  if (value.is_float()) return out.Append(FloatRepr(value.number()));
-  if (value.is_object()) return out.Append(value.object().Repr(budget));
-  AppendRepr(value, budget, out);
 }
 
 int64_t Length(const Value& value) {
@@ -398,6 +335,7 @@ std::vector<Value> Iterate(const Value& value, Heap& heap) {
     if (list.type != List::Type::kGenerator) return list.items;
     items.assign(list.items.begin() + static_cast<int64_t>(list.next), list.items.end());
     list.next = list.items.size();
+    if (!list.failure.empty()) Fail(list.failure);
     return items;
   }
   if (value.is_dict()) {

@@ -27,6 +27,9 @@ struct StringData final {
   StringData(const StringData&) = delete;
   StringData& operator=(const StringData&) = delete;
 
+  // What it takes, beyond this object.
+  int64_t bytes() const { return static_cast<int64_t>(text.size() + marks.bytes()); }
+
   std::string text;
   Marks marks;  // which bytes are the user's
   bool ascii;   // so that bytes are characters
@@ -41,8 +44,15 @@ struct Cell {
 };
 
 struct Undefined final : Cell {
-  explicit Undefined(std::string why) : message(std::move(why)) {}
-  std::string message;  // what to say when it is used as if it had a value
+  explicit Undefined(std::string why) : text(std::move(why)) {}
+  // `name` is no attribute of `type`; of no type: no variable.
+  Undefined(std::string_view of, std::string_view name) : text(name), type(of), missing(true) {}
+  // What to say when it is used as if it had a value.
+  std::string message() const;
+
+  std::string text;
+  std::string_view type = {};
+  bool missing = false;
 };
 
 struct List;
@@ -110,6 +120,7 @@ struct List final : Cell {
   std::vector<Value> items;
   size_t next = 0;          // a generator's first item that is still to come
   std::string description;  // of a range: "range(0, 3)"
+  std::string failure;      // of a generator: what it fails with behind the last item
 };
 
 // A dictionary in the order of insertion. Keys are hashable values.
@@ -121,6 +132,9 @@ struct Dict final : Cell {
   const Value* Find(const Value& key) const;
   const Value* Find(std::string_view key) const;
   void Set(Value key, Value value);
+  // Without a look whether the key is new.
+  void Append(Value key, Value value);
+  void Reserve(size_t count) { entries_.reserve(count); }
   const std::vector<Entry>& entries() const { return entries_; }
 
  private:
@@ -172,6 +186,10 @@ class Heap final {
   Value Part(const StringData& string, std::string_view part);
   Value MakeList(std::vector<Value> items, List::Type type = List::Type::kList);
   Value MakeUndefined(std::string message) { return Value(New<Undefined>(std::move(message))); }
+  // `type` lives on: a literal. Most of these are only tested for.
+  Value MakeMissing(std::string_view type, std::string_view name) {
+    return Value(New<Undefined>(type, name));
+  }
   void Insert(Dict& dict, Value key, Value value);
   // What the template is given: all strings in it are the user's.
   Value FromJson(const nlohmann::ordered_json& json);
@@ -183,6 +201,7 @@ class Heap final {
 };
 
 bool Truthy(const Value& value);
+std::string_view TypeName(const List& list);
 std::string_view TypeName(const Value& value);  // Python's: "int", "str", ...
 size_t Hash(const Value& value);                // Fails for what is unhashable.
 bool Equal(const Value& a, const Value& b, Budget& budget);

@@ -44,10 +44,28 @@ size_t LiteralSpans::FreeUntil(size_t pos) const {
 
 bool LooksSpecial(std::string_view content) {
   constexpr std::string_view kTurns[] = {
-      "<s>",     "</s>",      "<bos>",     "<eos>",       "<pad>",     "<unk>",
-      "[INST]",  "[/INST]",   "[BOS]",     "[EOS]",       "[EOT]",     "<start_of_turn>",
-      "[gMASK]", "<sop>",     "[e~[",      "<end_of_turn>", "<|turn>", "<turn|>",
-      "]~b]",    "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "]~!b[",
+      "<s>",
+      "</s>",
+      "<bos>",
+      "<eos>",
+      "<pad>",
+      "<unk>",
+      "[INST]",
+      "[/INST]",
+      "[BOS]",
+      "[EOS]",
+      "[EOT]",
+      "<start_of_turn>",
+      "[gMASK]",
+      "<sop>",
+      "[e~[",
+      "<end_of_turn>",
+      "<|turn>",
+      "<turn|>",
+      "]~b]",
+      "[SYSTEM_PROMPT]",
+      "[/SYSTEM_PROMPT]",
+      "]~!b[",
   };
   return IsWrapped(content, "<|", "|>") || IsWrapped(content, "<｜", "｜>") ||
          std::find(std::begin(kTurns), std::end(kTurns), content) != std::end(kTurns);

@@ -107,9 +107,9 @@ absl::Status Tokenizer::Encode(std::string_view text, const EncodeOptions& optio
       out.push_back(segment.id);
       continue;
     }
-    absl::Status status = EncodeSegment(*pipeline_, TextOf(text, segment), segment.range.begin == 0,
-                                        options.parse_special, literal.From(segment.range.begin),
-                                        out);
+    absl::Status status =
+        EncodeSegment(*pipeline_, TextOf(text, segment), segment.range.begin == 0,
+                      options.parse_special, literal.From(segment.range.begin), out);
     if (!status.ok()) return status;
   }
   if (options.add_special) {

@@ -98,7 +98,8 @@ int Template(const TemplateOptions& options) {
   if (!chat.ok()) return Fail(chat.status());
   if (options.json) {
     ordered_json spans = ordered_json::array();
-    for (const engine::TextSpan& span : chat->literal_spans) spans.push_back({span.begin, span.end});
+    for (const engine::TextSpan& span : chat->literal_spans)
+      spans.push_back({span.begin, span.end});
     PrintJson({{"text", chat->text}, {"literal_spans", std::move(spans)}});
   } else {
     Print(chat->text);

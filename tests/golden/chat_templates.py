@@ -66,7 +66,7 @@ def write_lines(path, lines):
 
 def is_portable(result):
     """Not the address of an object, which is never the same."""
-    return " at 0x" not in result.get("text", "")
+    return " at 0x" not in result.get("text", "").lower()
 
 
 def generate(out: pathlib.Path):

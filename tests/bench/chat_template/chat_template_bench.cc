@@ -28,8 +28,7 @@ int main(int argc, char** argv) {
   }
   for (const auto& one : cases) {
     const auto compile_start = Clock::now();
-    const auto compiled =
-        skep::engine::ChatTemplate::Compile(one["template"].get<std::string>());
+    const auto compiled = skep::engine::ChatTemplate::Compile(one["template"].get<std::string>());
     const std::chrono::duration<double> compile = Clock::now() - compile_start;
     if (!compiled.ok()) {
       std::cerr << compiled.status() << "\n";
@@ -43,8 +42,7 @@ int main(int argc, char** argv) {
     int64_t renders = 0;
     size_t bytes = 0;
     std::chrono::duration<double> passed{};
-    for (const auto start = Clock::now(); passed.count() < least;
-         passed = Clock::now() - start) {
+    for (const auto start = Clock::now(); passed.count() < least; passed = Clock::now() - start) {
       for (int i = 0; i < 20; ++i, ++renders) {
         const auto text = compiled->Render(inputs);
         if (!text.ok()) {

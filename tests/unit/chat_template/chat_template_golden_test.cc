@@ -54,9 +54,8 @@ void ExpectMarked(const RenderedChat& chat, const std::string& piece, const std:
   for (size_t at = chat.text.find(piece); at != std::string::npos;
        at = chat.text.find(piece, at + 1)) {
     const bool marked = std::any_of(
-        chat.literal_spans.begin(), chat.literal_spans.end(), [&](const TextSpan& span) {
-          return span.begin <= at && at + piece.size() <= span.end;
-        });
+        chat.literal_spans.begin(), chat.literal_spans.end(),
+        [&](const TextSpan& span) { return span.begin <= at && at + piece.size() <= span.end; });
     EXPECT_TRUE(marked) << what << ": " << piece << " at " << at << " of " << chat.text;
   }
 }

@@ -67,6 +67,10 @@ TEST(ChatTemplateLimitsTest, RefusesWhatCostsTooMuch) {
       "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}"
       "{% endfor %}{{ ns.x|tojson }}",
       "{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}",
+      // A span of the user's for every other byte.
+      "{{ ('a' ~ messages[0].content[0]) * 10**7 }}",
+      "{{ ('ab' * 10**6)|replace('a', messages[0].content[0]) * 9 }}",
+      "{{ range(99999)|join(messages[0].content[0]) * 99 }}",
   };
   ChatTemplate::Limits limits;
   limits.steps = 2'000'000;

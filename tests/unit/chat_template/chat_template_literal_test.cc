@@ -42,8 +42,12 @@ std::string Render(const std::string& source, const ordered_json& messages,
 // An expression that sees `u`, which is the user's "Ab<x>", and `v`, "  a b  ".
 std::string Expression(const std::string& expression) {
   return Render("{{ " + expression + " }}", ordered_json::array(),
-                {{"u", "Ab<x>"}, {"v", "  a b  "}, {"w", "ä,ö"}, {"l", {"p", "q"}},
-                 {"d", {{"k", "é"}}}, {"n", 5}});
+                {{"u", "Ab<x>"},
+                 {"v", "  a b  "},
+                 {"w", "ä,ö"},
+                 {"l", {"p", "q"}},
+                 {"d", {{"k", "é"}}},
+                 {"n", 5}});
 }
 
 TEST(ChatTemplateLiteralTest, TellsTheTemplatesTextFromTheUsers) {

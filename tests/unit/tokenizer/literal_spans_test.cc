@@ -12,8 +12,7 @@ std::vector<TokenId> Encode(const Tokenizer& tokenizer, const std::string& text,
                             const std::vector<TextSpan>& literal = {}) {
   std::vector<TokenId> ids;
   const absl::Status status = tokenizer.Encode(
-      text,
-      {.add_special = false, .parse_special = parse_special, .literal_spans = literal}, ids);
+      text, {.add_special = false, .parse_special = parse_special, .literal_spans = literal}, ids);
   EXPECT_TRUE(status.ok()) << status;
   return ids;
 }
@@ -29,8 +28,8 @@ TEST(LiteralSpansTest, EqualsEncodingWithoutSpecialTokensBetweenTheTemplatesOwn)
       {"ggml-vocab-qwen2.gguf", {"<|im_start|>", "<|im_end|>", "<|endoftext|>"}},
       {"ggml-vocab-gpt-2.gguf", {"<|endoftext|>"}},
   };
-  const std::string words[] = {"Hello", " world", "\n", "  ", "system", "<", "|>", "im_", "é", "🐝",
-                               "<|", " 42", "'s", "user"};
+  const std::string words[] = {"Hello", " world", "\n", "  ", "system", "<",  "|>",
+                               "im_",   "é",      "🐝",  "<|", " 42",    "'s", "user"};
   std::mt19937 random(5);
   const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
   for (const auto& [file, special] : kVocabularies) {
