@@ -39,7 +39,15 @@ class Writer final {
   void WriteString(std::string_view text) {
     out_ += '"';
     if (!style_.ensure_ascii) {
-      for (char c : text) WriteCharacter(static_cast<unsigned char>(c), c);
+      size_t done = 0;
+      for (size_t i = 0; i < text.size(); ++i) {
+        const unsigned char c = static_cast<unsigned char>(text[i]);
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        out_.append(text, done, i - done);
+        WriteCharacter(c, text[i]);
+        done = i + 1;
+      }
+      out_.append(text, done);
     } else {
       for (char32_t c : Decode(text)) WriteAscii(c);
     }

@@ -1,6 +1,7 @@
 #include "engine/chat_template/text.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
 #include "absl/strings/str_format.h"
@@ -101,7 +102,15 @@ char32_t ReadCharacter(std::string_view text, size_t offset, size_t* bytes) {
 }  // namespace
 
 bool IsAscii(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
+  uint64_t bits = 0;
+  size_t i = 0;
+  for (; i + sizeof(bits) <= text.size(); i += sizeof(bits)) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, sizeof(word));
+    bits |= word;
+  }
+  for (; i < text.size(); ++i) bits |= static_cast<unsigned char>(text[i]);
+  return (bits & 0x8080808080808080) == 0;
 }
 
 bool IsValidUtf8(std::string_view text) {
