@@ -196,6 +196,7 @@ Dict* BuildDict(Interpreter& interpreter, const Arguments& arguments) {
   if (arguments.positional.size() > 1) Fail("dict expected at most 1 argument");
   if (!arguments.positional.empty()) {
     const Value& source = arguments.positional[0];
+    RequireDefined(source);
     if (source.is_dict()) {
       for (const auto& [key, value] : source.dict().entries()) heap.Insert(*dict, key, value);
     } else {

@@ -28,15 +28,20 @@ void Interpreter::SetVariable(std::string_view name, Value value) {
 }
 
 MarkedText Interpreter::Render() {
-  MarkedText text;
+  Output text;
   out_ = &text;
   try {
     Execute(program_.body);
+    return text.Take();
   } catch (TemplateError& error) {
     if (error.position.line == 0) error.position = position_;
     throw;
   }
-  return text;
+}
+
+MarkedText Interpreter::Output::Take() {
+  if (!failure.empty()) Fail(failure);
+  return std::move(marked);
 }
 
 Scope* Interpreter::NewScope(Scope* parent) {
@@ -78,36 +83,34 @@ void Interpreter::Print(const Value& value) {
   if (value.is_string()) {
     const size_t marks = IsMarked(value) ? value.string().marks.bytes() + sizeof(TextSpan) : 0;
     Charge(value.text().size() + marks);
-    return out_->Append(value.string());
+    return out_->marked.Append(value.string());
   }
   MarkedText text;
   AppendText(value, budget(), text);
   Charge(text.bytes());
-  out_->Append(text);
+  out_->marked.Append(text);
 }
 
 // Jinja writes the result of a filter or a call block as it is, and fails if that is no text.
 void Interpreter::Write(const Value& text) {
-  if (!text.is_string()) {
-    Fail(StrCat("sequence item: expected str instance, ", TypeName(text), " found"));
-  }
-  Print(text);
+  if (text.is_string()) return Print(text);
+  out_->failure = StrCat("sequence item: expected str instance, ", TypeName(text), " found");
 }
 
 // What `body` writes, as text.
 MarkedText Interpreter::Capture(const Body& body) {
-  MarkedText text;
-  MarkedText* const before = std::exchange(out_, &text);
+  Output text;
+  Output* const before = std::exchange(out_, &text);
   const auto restore = absl::MakeCleanup([&] { out_ = before; });
   Execute(body);
-  return text;
+  return text.Take();
 }
 
 Interpreter::Flow Interpreter::Execute(const Body& body) {
   for (const auto& statement : body) {
     if (statement->kind == Kind::kText) {
       Charge(statement->text.size());
-      out_->Append(statement->text);
+      out_->marked.Append(statement->text);
       continue;
     }
     const Flow flow = ExecuteStatement(*statement);

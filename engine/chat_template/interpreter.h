@@ -49,6 +49,13 @@ class Interpreter final {
   friend struct Macro;
   friend struct Loop;
 
+  // Where text goes. What is no text among it fails when all of it is put together.
+  struct Output {
+    MarkedText marked;
+    std::string failure;
+    MarkedText Take();
+  };
+
   enum class Flow { kNormal, kBreak, kContinue };
 
   // Statements (interpreter.cc).
@@ -93,9 +100,9 @@ class Interpreter final {
   // The outermost variables, by symbol; those that are not set have no value.
   std::vector<Value> variables_;
   std::vector<bool> is_set_;
-  Scope* scope_ = nullptr;     // the innermost, null: the outermost
-  MarkedText* out_ = nullptr;  // where text goes
-  Position position_;          // of what is being evaluated
+  Scope* scope_ = nullptr;  // the innermost, null: the outermost
+  Output* out_ = nullptr;
+  Position position_;  // of what is being evaluated
 };
 
 // A macro with the scope that it was defined in.

@@ -115,14 +115,14 @@ Value Loop::Call(Interpreter& interpreter, const Arguments& arguments) {
   }
   DepthGuard guard(interpreter.budget());
   Scope* const before = interpreter.scope_;
-  MarkedText text;
-  MarkedText* const out = std::exchange(interpreter.out_, &text);
+  Interpreter::Output text;
+  Interpreter::Output* const out = std::exchange(interpreter.out_, &text);
   const auto restore = absl::MakeCleanup([&] {
     interpreter.scope_ = before;
     interpreter.out_ = out;
   });
   interpreter.RunLoop(*statement, arguments.positional[0], outer, depth + 1);
-  return interpreter.NewText(std::move(text));
+  return interpreter.NewText(text.Take());
 }
 
 namespace {
