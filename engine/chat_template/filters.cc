@@ -169,8 +169,6 @@ Value Center(Interpreter& interpreter, const Value& input, const Arguments& argu
 
 Value Truncate(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("truncate", arguments, {"length", "killwords", "end", "leeway"});
-  RequireDefined(input);
-  if (!input.is_string()) Fail("truncate needs a string");
   const int64_t length = bound.Integer(0, 255);
   const int64_t leeway = bound[3].is_none() ? 5 : bound.Integer(3, 5);
   const std::string_view end = bound.Text(2, "...");
@@ -178,6 +176,7 @@ Value Truncate(Interpreter& interpreter, const Value& input, const Arguments& ar
   if (kept < 0 || leeway < 0) Fail("truncate: length and leeway are too small");
   const int64_t count = Length(input);
   if (count <= length || count - length <= leeway) return input;
+  if (!input.is_string()) Fail("truncate needs a string");
   std::string_view cut = input.text();
   size_t bytes = 0;
   for (int64_t i = 0; i < kept; ++i) bytes += CharacterBytes(cut, bytes);

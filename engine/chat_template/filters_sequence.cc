@@ -61,7 +61,6 @@ Value Last(Interpreter& interpreter, const Value& input, const Arguments& argume
   if (input.is_list() && input.list().type == List::Type::kGenerator) {
     Fail("'generator' object is not reversible");
   }
-  if (input.is_undefined()) Fail("'Undefined' object is not reversible");
   const std::vector<Value> items = Iterate(input, interpreter.heap());
   if (!items.empty()) return items.back();
   return interpreter.heap().MakeUndefined("No last item, sequence was empty.");

@@ -97,13 +97,14 @@ void Interpreter::Write(const Value& text) {
   out_->failure = StrCat("sequence item: expected str instance, ", TypeName(text), " found");
 }
 
-// What `body` writes, as text.
-MarkedText Interpreter::Capture(const Body& body) {
-  Output text;
-  Output* const before = std::exchange(out_, &text);
+// What `body` writes, as text; nothing, if it ends by leaving a loop.
+Interpreter::Flow Interpreter::Capture(const Body& body, MarkedText& text) {
+  Output output;
+  Output* const before = std::exchange(out_, &output);
   const auto restore = absl::MakeCleanup([&] { out_ = before; });
-  Execute(body);
-  return text.Take();
+  const Flow flow = Execute(body);
+  if (flow == Flow::kNormal) text = output.Take();
+  return flow;
 }
 
 Interpreter::Flow Interpreter::Execute(const Body& body) {
@@ -137,8 +138,7 @@ Interpreter::Flow Interpreter::ExecuteStatement(const Statement& statement) {
       }
       break;
     case Kind::kFor:
-      RunLoop(statement, Evaluate(*statement.value), scope_, /*depth=*/0);
-      break;
+      return RunLoop(statement, Evaluate(*statement.value), scope_, /*depth=*/0);
     case Kind::kSet: {
       const Value value = Evaluate(*statement.value);
       position_ = statement.position;
@@ -147,7 +147,9 @@ Interpreter::Flow Interpreter::ExecuteStatement(const Statement& statement) {
     }
     case Kind::kSetBlock: {
       scope_ = NewScope(outer);
-      const Value value = ApplyFilters(statement.value.get(), Capture(statement.body));
+      MarkedText text;
+      if (const Flow flow = Capture(statement.body, text); flow != Flow::kNormal) return flow;
+      const Value value = ApplyFilters(statement.value.get(), std::move(text));
       scope_ = outer;
       Assign(*statement.target, value);
       break;
@@ -162,13 +164,15 @@ Interpreter::Flow Interpreter::ExecuteStatement(const Statement& statement) {
     case Kind::kCall:
       ExecuteCall(statement);
       break;
-    case Kind::kFilter:
+    case Kind::kFilter: {
       scope_ = NewScope(outer);
-      Write(ApplyFilters(statement.value.get(), Capture(statement.body)));
+      MarkedText text;
+      if (const Flow flow = Capture(statement.body, text); flow != Flow::kNormal) return flow;
+      Write(ApplyFilters(statement.value.get(), std::move(text)));
       break;
+    }
     case Kind::kWith:
-      ExecuteWith(statement);
-      break;
+      return ExecuteWith(statement);
     case Kind::kBlock:
       scope_ = NewScope(outer);
       return Execute(statement.body);
@@ -193,14 +197,14 @@ Value Interpreter::ApplyFilters(const Expression* chain, MarkedText text) {
   return value;
 }
 
-void Interpreter::ExecuteWith(const Statement& statement) {
+Interpreter::Flow Interpreter::ExecuteWith(const Statement& statement) {
   std::vector<Value> values;
   for (const auto& [target, value] : statement.assignments) values.push_back(Evaluate(*value));
   scope_ = NewScope(scope_);
   for (size_t i = 0; i < values.size(); ++i) {
     Assign(*statement.assignments[i].first, values[i]);
   }
-  Execute(statement.body);
+  return Execute(statement.body);
 }
 
 void Interpreter::ExecuteCall(const Statement& statement) {
@@ -252,34 +256,37 @@ std::vector<Value> Interpreter::SelectItems(const Statement& statement, std::vec
   return selected;
 }
 
-void Interpreter::RunLoop(const Statement& statement, const Value& iterable, Scope* outer,
-                          int64_t depth) {
+Interpreter::Flow Interpreter::RunLoop(const Statement& statement, const Value& iterable,
+                                       Scope* outer, int64_t depth) {
   position_ = statement.value->position;
   std::vector<Value> items = Iterate(iterable, heap_);
   scope_ = outer;
   if (statement.test) items = SelectItems(statement, std::move(items));
   Scope* const scope = NewScope(outer);
   scope_ = scope;
-  if (items.empty()) {
-    Execute(statement.else_body);
-    scope_ = outer;
-    return;
-  }
   Loop* loop = heap_.New<Loop>();
   loop->statement = &statement;
   loop->outer = outer;
   loop->depth = depth;
   loop->items = std::move(items);
+  bool completed = false;  // Jinja: `else` is for loops of which no round came to its end
   for (; loop->index < static_cast<int64_t>(loop->items.size()); ++loop->index) {
     budget().Step();
     scope->variables.clear();
     SetSymbol(kLoopSymbol, Value(loop));
     position_ = statement.target->position;
     Assign(*statement.target, loop->items[loop->index]);
-    if (Execute(statement.body) == Flow::kBreak) break;
+    const Flow flow = Execute(statement.body);
+    if (flow == Flow::kBreak) break;
+    completed |= flow == Flow::kNormal;
     scope_ = scope;
   }
   scope_ = outer;
+  if (completed || statement.else_body.empty()) return Flow::kNormal;
+  scope_ = NewScope(outer);
+  const Flow flow = Execute(statement.else_body);
+  scope_ = outer;
+  return flow;
 }
 
 }  // namespace skep::engine::jinja

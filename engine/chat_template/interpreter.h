@@ -62,12 +62,12 @@ class Interpreter final {
   Flow Execute(const Body& body);
   Flow ExecuteStatement(const Statement& statement);
   void ExecuteFor(const Statement& statement);
-  void RunLoop(const Statement& statement, const Value& iterable, Scope* outer, int64_t depth);
+  Flow RunLoop(const Statement& statement, const Value& iterable, Scope* outer, int64_t depth);
   std::vector<Value> SelectItems(const Statement& statement, std::vector<Value> items);
-  void ExecuteWith(const Statement& statement);
+  Flow ExecuteWith(const Statement& statement);
   void ExecuteCall(const Statement& statement);
   Value ApplyFilters(const Expression* chain, MarkedText text);
-  MarkedText Capture(const Body& body);
+  Flow Capture(const Body& body, MarkedText& text);
   void Charge(size_t bytes);
   void Print(const Value& value);
   void Write(const Value& text);

@@ -99,7 +99,9 @@ Value Macro::Call(Interpreter& interpreter, const Arguments& arguments) {
   const auto restore = absl::MakeCleanup([&] { interpreter.scope_ = before; });
   interpreter.scope_ = interpreter.NewScope(scope);
   Bind(interpreter, arguments);
-  return interpreter.NewText(interpreter.Capture(definition->body));
+  MarkedText text;
+  interpreter.Capture(definition->body, text);
+  return interpreter.NewText(std::move(text));
 }
 
 MarkedText Loop::Repr(Budget&) const {

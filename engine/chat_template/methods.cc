@@ -30,7 +30,7 @@ Value MakeStrings(Interpreter& interpreter, const Value& self,
 template <std::string (*kConvert)(std::string_view)>
 Value Convert(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   BoundArguments("method", arguments, {});
-  return interpreter.NewText(ConvertText(self.string(), kConvert));
+  return interpreter.heap().Text(ConvertText(self.string(), kConvert), self.string().markup);
 }
 
 template <Side kSide>

@@ -128,10 +128,10 @@ Value Heap::Text(MarkedText text, bool markup) {
 }
 
 Value Heap::Part(const StringData& string, std::string_view part) {
-  if (string.marks.none()) return Text(std::string(part));
+  if (string.marks.none()) return Text(std::string(part), string.markup);
   MarkedText text;
   text.AppendPart(string, part);
-  return Text(std::move(text));
+  return Text(std::move(text), string.markup);
 }
 
 Value Heap::UserText(std::string text) {
@@ -348,7 +348,9 @@ std::vector<Value> Iterate(const Value& value, Heap& heap) {
     for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
       heap.budget().Step();
       bytes = CharacterBytes(text, i);
-      items.push_back(heap.Part(value.string(), std::string_view(text).substr(i, bytes)));
+      MarkedText character;  // no markup, even of what is
+      character.AppendPart(value.string(), std::string_view(text).substr(i, bytes));
+      items.push_back(heap.Text(std::move(character)));
     }
     return items;
   }

@@ -8,6 +8,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/chat_template/chat_template.h"
 #include "engine/error.h"
 #include "engine/request.h"
 #include "engine/tokenizer/tokenizer.h"
