@@ -20,6 +20,7 @@
 namespace skep::engine {
 
 class Tokenizer;     // engine/tokenizer/tokenizer.h
+struct RenderedChat;
 class ChatTemplate;  // engine/chat_template/chat_template.h
 
 struct EngineOptions {
@@ -102,7 +103,7 @@ class Engine {
   virtual absl::StatusOr<std::unique_ptr<ResponseStream>> Generate(GenerationRequest request) = 0;
 
   // The chat template's text for `prompt`, without generating.
-  virtual absl::StatusOr<std::string> RenderChat(const ChatPrompt& prompt) const = 0;
+  virtual absl::StatusOr<RenderedChat> RenderChat(const ChatPrompt& prompt) const = 0;
 
   virtual EngineStats Stats() const = 0;
 

@@ -237,7 +237,7 @@ TokenizedPrompt EngineImpl::Tokenize(const LiveRequest& live) const {
   return prompt;
 }
 
-absl::StatusOr<std::string> EngineImpl::RenderChat(const ChatPrompt& prompt) const {
+absl::StatusOr<RenderedChat> EngineImpl::RenderChat(const ChatPrompt& prompt) const {
   GenerationRequest request;
   request.prompt = prompt;
   absl::StatusOr<SamplingParams> valid = Validate(request, validation_, clock_.Now());

@@ -46,7 +46,7 @@ class EngineImpl final : public Engine {
   const Tokenizer& tokenizer() const override { return prompts_.tokenizer(); }
 
   absl::StatusOr<std::unique_ptr<ResponseStream>> Generate(GenerationRequest request) override;
-  absl::StatusOr<std::string> RenderChat(const ChatPrompt& prompt) const override;
+  absl::StatusOr<RenderedChat> RenderChat(const ChatPrompt& prompt) const override;
   EngineStats Stats() const override { return stats_.Snapshot(); }
   absl::Status SelfTest() override;
   absl::Status Healthy(absl::Duration stuck_after) const override;

@@ -31,7 +31,7 @@ PromptBuilder::PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
                              std::shared_ptr<const ChatTemplate> chat_template)
     : tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
 
-absl::StatusOr<std::string> PromptBuilder::Render(const ChatPrompt& chat) const {
+absl::StatusOr<RenderedChat> PromptBuilder::Render(const ChatPrompt& chat) const {
   if (chat_template_ == nullptr) {
     return MakeError(Reason::kNoChatTemplate,
                      "this model has no chat template: send text or token ids",
@@ -45,7 +45,7 @@ absl::StatusOr<std::string> PromptBuilder::Render(const ChatPrompt& chat) const 
                               .eos_token = PieceOf(*tokenizer_, tokenizer_->eos_id()),
                               .extra = chat.template_arguments,
                               .now = absl::ToUnixSeconds(absl::Now())};
-  absl::StatusOr<std::string> text = chat_template_->Render(inputs);
+  absl::StatusOr<RenderedChat> text = chat_template_->Render(inputs);
   if (text.ok()) return text;
   return MakeError(Reason::kTemplateFailed,
                    absl::StrCat("the chat template failed: ", text.status().message()),
@@ -58,10 +58,13 @@ absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const GenerationReques
     return Encode(text->text, {.add_special = text->add_special_tokens,
                                .parse_special = text->parse_special_tokens});
   }
-  const absl::StatusOr<std::string> text = Render(std::get<ChatPrompt>(request.prompt));
-  if (!text.ok()) return text.status();
+  const auto& chat = std::get<ChatPrompt>(request.prompt);
+  const absl::StatusOr<RenderedChat> rendered = Render(chat);
+  if (!rendered.ok()) return rendered.status();
   // The template writes its special tokens, that of the beginning included, as text.
-  return Encode(*text, {.add_special = false, .parse_special = true});
+  EncodeOptions options{.add_special = false, .parse_special = true};
+  if (!chat.parse_special_tokens) options.literal_spans = rendered->literal_spans;
+  return Encode(rendered->text, options);
 }
 
 absl::StatusOr<std::vector<TokenId>> PromptBuilder::Encode(const std::string& text,

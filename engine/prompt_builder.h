@@ -25,7 +25,7 @@ class PromptBuilder final {
   bool has_chat_template() const { return chat_template_ != nullptr; }
 
   // kNoChatTemplate; kTemplateFailed with the template's own words.
-  absl::StatusOr<std::string> Render(const ChatPrompt& chat) const;
+  absl::StatusOr<RenderedChat> Render(const ChatPrompt& chat) const;
 
   // The ids of a prompt that Validate has let pass; not truncated, and not checked against the
   // context.

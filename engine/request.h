@@ -33,6 +33,8 @@ struct ChatPrompt {
   nlohmann::ordered_json template_arguments;  // object of further template variables, or null
   bool add_generation_prompt = true;
   bool continue_final_message = false;
+  // Whether "<|im_end|>" in a message is the special token; off, only the template writes such.
+  bool parse_special_tokens = false;
 };
 
 // Unset optional fields take the model's own default (generation_config.json), then Skep's.

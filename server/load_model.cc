@@ -23,12 +23,12 @@ models::RunnerOptions ToRunnerOptions(const ModelOptions& options) {
 
 // A model answers plain prompts even if its template is unusable.
 void LoadChatTemplate(const std::string& path, LoadedModel& model) {
-  absl::StatusOr<std::string> text = ReadChatTemplate(path);
-  if (!text.ok()) {
-    model.chat_template_error = std::string(text.status().message());
+  absl::StatusOr<std::map<std::string, std::string>> sources = ReadChatTemplates(path);
+  if (!sources.ok()) {
+    model.chat_template_error = std::string(sources.status().message());
     return;
   }
-  absl::StatusOr<engine::ChatTemplate> compiled = engine::ChatTemplate::Compile(*text);
+  absl::StatusOr<engine::ChatTemplate> compiled = CompileChatTemplate(*sources, /*name=*/"");
   if (!compiled.ok()) {
     model.chat_template_error = std::string(compiled.status().message());
     return;

@@ -3,6 +3,7 @@
 #define SKEP_SERVER_LOAD_MODEL_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,9 +29,17 @@ struct LoadedModel {
 absl::StatusOr<LoadedModel> LoadModel(const ModelOptions& options,
                                       std::function<void(double)> progress);
 
-// The chat template of a model, as text: tokenizer.chat_template of GGUF; of a folder
-// chat_template.jinja, else chat_template of tokenizer_config.json. NotFound if it has none.
-absl::StatusOr<std::string> ReadChatTemplate(const std::string& path);
+// The chat templates of a model by name, as text. Most have one, "default"; of others, "tool_use" is
+// for conversations with tools. Of a GGUF file: tokenizer.chat_template and
+// tokenizer.chat_template.NAME. Of a folder: chat_template.jinja with
+// additional_chat_templates/NAME.jinja, else chat_template.json, else "chat_template" of
+// tokenizer_config.json, a text or several by name. NotFound if there is none.
+absl::StatusOr<std::map<std::string, std::string>> ReadChatTemplates(const std::string& path);
+
+// The template `name` of them; without a name the one for conversations, which turns to "tool_use"
+// where there are tools. A model's only template is it, whatever its name.
+absl::StatusOr<engine::ChatTemplate> CompileChatTemplate(
+    const std::map<std::string, std::string>& sources, const std::string& name);
 
 }  // namespace skep::server
 

@@ -57,6 +57,7 @@ struct Expression {
   Position position;
   int height = 1;  // levels of the tree below and with this one
   int symbol = -1;
+  bool hides_entry = false;  // kAttribute: means a dictionary's method, or nothing, but no entry
   std::string text;
   Value constant;
   std::vector<ExpressionPtr> children;
@@ -119,6 +120,7 @@ enum SpecialSymbol { kLoopSymbol, kCallerSymbol, kVarargsSymbol, kKwargsSymbol }
 struct Program {
   std::string source;
   std::vector<std::string> symbols;
+  std::vector<std::pair<int, Function>> globals;  // the symbols that every template knows
   absl::flat_hash_map<std::string, int> symbol_ids;
   Body body;
 };

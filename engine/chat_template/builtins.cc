@@ -11,18 +11,18 @@ namespace skep::engine::jinja {
 
 BoundArguments::BoundArguments(std::string_view function, const Arguments& arguments,
                                std::initializer_list<std::string_view> parameters, size_t required)
-    : function_(function),
-      parameters_(parameters.begin(), parameters.end()),
-      values_(parameters.size()) {
-  if (arguments.positional.size() > parameters.size()) {
-    Fail(StrCat(function, "() takes at most ", parameters.size(), " arguments, got ",
+    : function_(function) {
+  const size_t count = std::min(parameters.size(), kMost);
+  std::copy_n(parameters.begin(), count, parameters_.begin());
+  if (arguments.positional.size() > count) {
+    Fail(StrCat(function, "() takes at most ", count, " arguments, got ",
                 arguments.positional.size()));
   }
   for (size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    const size_t place =
-        std::find(parameters_.begin(), parameters_.end(), name) - parameters_.begin();
-    if (place == parameters_.size()) {
+    const auto end = parameters_.begin() + count;
+    const size_t place = std::find(parameters_.begin(), end, name) - parameters_.begin();
+    if (place == count) {
       Fail(StrCat(function, "() got an unexpected keyword argument '", name, "'"));
     }
     if (values_[place] != nullptr) {
@@ -81,8 +81,11 @@ Value Callable::Call(Interpreter& interpreter, const Arguments& arguments) {
   return function ? function(interpreter, arguments) : method(interpreter, self, arguments);
 }
 
-std::string Namespace::Repr(Budget& budget) const {
-  return StrCat("<Namespace ", jinja::Repr(Value(attributes), budget), ">");
+MarkedText Namespace::Repr(Budget& budget) const {
+  MarkedText out("<Namespace ");
+  out.Append(jinja::Repr(Value(attributes), budget));
+  out.Append(">");
+  return out;
 }
 
 const Value* Namespace::Attribute(Interpreter&, std::string_view name) {
@@ -94,7 +97,7 @@ namespace {
 // cycler(a, b): next() walks round, current looks, reset() starts again.
 struct Cycler final : Object {
   std::string_view type_name() const override { return "Cycler"; }
-  std::string Repr(Budget&) const override { return "<Cycler>"; }
+  MarkedText Repr(Budget&) const override { return MarkedText("<Cycler>"); }
   const Value* Attribute(Interpreter& interpreter, std::string_view name) override;
 
   std::vector<Value> items;
@@ -133,7 +136,7 @@ const Value* Cycler::Attribute(Interpreter& interpreter, std::string_view name) 
 // joiner(", "): empty the first time it is called, then the separator.
 struct Joiner final : Object {
   std::string_view type_name() const override { return "Joiner"; }
-  std::string Repr(Budget&) const override { return "<Joiner>"; }
+  MarkedText Repr(Budget&) const override { return MarkedText("<Joiner>"); }
   bool callable() const override { return true; }
   Value Call(Interpreter& interpreter, const Arguments& arguments) override {
     BoundArguments("joiner", arguments, {});
@@ -193,6 +196,7 @@ Dict* BuildDict(Interpreter& interpreter, const Arguments& arguments) {
   if (arguments.positional.size() > 1) Fail("dict expected at most 1 argument");
   if (!arguments.positional.empty()) {
     const Value& source = arguments.positional[0];
+    RequireDefined(source);
     if (source.is_dict()) {
       for (const auto& [key, value] : source.dict().entries()) heap.Insert(*dict, key, value);
     } else {
@@ -228,13 +232,16 @@ Value MakeNamespace(Interpreter& interpreter, const Arguments& arguments) {
 
 Value RaiseException(Interpreter& interpreter, const Arguments& arguments) {
   const BoundArguments bound("raise_exception", arguments, {"message"}, /*required=*/1);
-  Fail(interpreter.Text(bound[0]));
+  Fail(interpreter.String(bound[0])->text);
 }
 
 Value StrftimeNow(Interpreter& interpreter, const Arguments& arguments) {
   const BoundArguments bound("strftime_now", arguments, {"format"}, /*required=*/1);
-  return interpreter.NewText(absl::FormatTime(
-      ToAbsl(bound.Text(0, "")), absl::FromUnixSeconds(interpreter.now()), absl::UTCTimeZone()));
+  MarkedText text;
+  text.Append(absl::FormatTime(ToAbsl(bound.Text(0, "")), absl::FromUnixSeconds(interpreter.now()),
+                               absl::UTCTimeZone()),
+              IsMarked(bound[0]));
+  return interpreter.NewText(std::move(text));
 }
 
 Value Lipsum(Interpreter&, const Arguments&) {

@@ -81,9 +81,11 @@ absl::StatusOr<std::string> MarkFinalMessage(ordered_json& messages, std::string
   return before;
 }
 
-// Cuts `text` where the final message ended.
-absl::StatusOr<std::string> CutAtTag(std::string text, std::string_view final_message) {
+// Cuts the text where the final message ended.
+absl::StatusOr<jinja::MarkedText> CutAtTag(jinja::MarkedText marked,
+                                           std::string_view final_message) {
   const std::string_view tag = jinja::StripSpace(kContinueTag, jinja::Side::kBoth);
+  const std::string& text = marked.text;
   const size_t at = text.rfind(tag);
   if (at == std::string::npos ||
       text.find(jinja::StripSpace(final_message, jinja::Side::kBoth)) == std::string::npos) {
@@ -91,10 +93,10 @@ absl::StatusOr<std::string> CutAtTag(std::string text, std::string_view final_me
         "continue_final_message: the chat template does not keep the last message as it is");
   }
   const bool kept_space = text.compare(at, kContinueTag.size(), kContinueTag) == 0;
-  text.resize(at);
+  marked.Truncate(at);
   // The template trimmed the message: so is what is continued.
-  if (!kept_space) text = std::string(jinja::StripSpace(text, jinja::Side::kRight));
-  return text;
+  if (!kept_space) marked.Truncate(jinja::StripSpace(text, jinja::Side::kRight).size());
+  return marked;
 }
 
 absl::Status CheckInputs(const ChatTemplate::Inputs& inputs) {
@@ -125,15 +127,33 @@ absl::Status CheckInputs(const ChatTemplate::Inputs& inputs) {
   return absl::OkStatus();
 }
 
-std::string RenderProgram(const jinja::Program& program, const ChatTemplate::Inputs& inputs,
-                          const ordered_json& messages) {
+// Templates write "<|" + role + "|>": the names that everybody uses are as good as the template's.
+bool IsWellKnownRole(std::string_view role) {
+  constexpr std::string_view kRoles[] = {"assistant", "bot",     "developer",     "function",
+                                         "human",     "ipython", "model",         "observation",
+                                         "system",    "tool",    "tool_response", "user"};
+  return std::find(std::begin(kRoles), std::end(kRoles), role) != std::end(kRoles);
+}
+
+jinja::Value ToMessages(const ordered_json& messages, jinja::Heap& heap) {
+  const jinja::Value list = heap.FromJson(messages);
+  for (const jinja::Value& message : list.list().items) {
+    const jinja::Value* role = message.dict().Find("role");
+    if (role == nullptr || !role->is_string() || !IsWellKnownRole(role->text())) continue;
+    message.dict().Set(heap.Text("role"), heap.Text(role->text()));
+  }
+  return list;
+}
+
+jinja::MarkedText RenderProgram(const jinja::Program& program, const ChatTemplate::Inputs& inputs,
+                                const ordered_json& messages) {
   const ChatTemplate::Limits& limits = inputs.limits;
   jinja::Budget budget(limits.steps, limits.memory_bytes, limits.output_bytes, limits.depth);
   jinja::Interpreter interpreter(program, budget, limits.range_length, inputs.now);
   jinja::Heap& heap = interpreter.heap();
   interpreter.SetVariable("bos_token", heap.Text(inputs.bos_token));
   interpreter.SetVariable("eos_token", heap.Text(inputs.eos_token));
-  interpreter.SetVariable("messages", heap.FromJson(messages));
+  interpreter.SetVariable("messages", ToMessages(messages, heap));
   interpreter.SetVariable("tools", inputs.tools ? heap.FromJson(*inputs.tools) : jinja::Value());
   interpreter.SetVariable("documents", jinja::Value());
   interpreter.SetVariable("add_generation_prompt", jinja::Value(inputs.add_generation_prompt));
@@ -143,6 +163,10 @@ std::string RenderProgram(const jinja::Program& program, const ChatTemplate::Inp
     }
   }
   return interpreter.Render();
+}
+
+RenderedChat ToRendered(jinja::MarkedText text) {
+  return {std::move(text.text), std::move(text.spans)};
 }
 
 }  // namespace
@@ -158,8 +182,10 @@ absl::StatusOr<ChatTemplate> ChatTemplate::Compile(std::string_view source) {
   }
 }
 
-absl::StatusOr<std::string> ChatTemplate::Render(const Inputs& inputs) const {
+absl::StatusOr<RenderedChat> ChatTemplate::Render(const Inputs& inputs) const {
   if (absl::Status status = CheckInputs(inputs); !status.ok()) return status;
+  const bool with_tools = inputs.tools != nullptr && !inputs.tools->is_null();
+  const jinja::Program& program = with_tools && tool_use_ ? *tool_use_ : *program_;
   const auto has_reasoning = [](const ordered_json& message) {
     return message.contains("reasoning_content") || message.contains("thinking") ||
            message.contains("reasoning");
@@ -167,14 +193,19 @@ absl::StatusOr<std::string> ChatTemplate::Render(const Inputs& inputs) const {
   const bool aliases = std::any_of(inputs.messages->begin(), inputs.messages->end(), has_reasoning);
   try {
     if (!aliases && !inputs.continue_final_message) {
-      return RenderProgram(*program_, inputs, *inputs.messages);
+      return ToRendered(RenderProgram(program, inputs, *inputs.messages));
     }
     ordered_json messages = *inputs.messages;
     for (ordered_json& message : messages) AliasReasoning(message);
-    if (!inputs.continue_final_message) return RenderProgram(*program_, inputs, messages);
-    absl::StatusOr<std::string> final_message = MarkFinalMessage(messages, program_->source);
+    if (!inputs.continue_final_message) {
+      return ToRendered(RenderProgram(program, inputs, messages));
+    }
+    absl::StatusOr<std::string> final_message = MarkFinalMessage(messages, program.source);
     if (!final_message.ok()) return final_message.status();
-    return CutAtTag(RenderProgram(*program_, inputs, messages), *final_message);
+    absl::StatusOr<jinja::MarkedText> text =
+        CutAtTag(RenderProgram(program, inputs, messages), *final_message);
+    if (!text.ok()) return text.status();
+    return ToRendered(*std::move(text));
   } catch (const jinja::TemplateError& error) {
     return ToStatus(error);
   }

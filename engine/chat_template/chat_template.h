@@ -15,8 +15,11 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/text_span.h"
 #include "nlohmann/json.hpp"
 
 namespace skep::engine {
@@ -24,6 +27,17 @@ namespace skep::engine {
 namespace jinja {
 struct Program;
 }
+
+// A conversation as text.
+struct RenderedChat {
+  std::string text;
+  // The bytes that came from the conversation, the tools or the extra variables rather than from
+  // the template: sorted, disjoint, neither empty nor touching. Special tokens typed there are only
+  // text (EncodeOptions::literal_spans). A piece that the template computes from such bytes (as
+  // JSON, in another case) counts as theirs as a whole. The role of a message is the template's
+  // where it is one of the well-known names, for templates build special tokens from it.
+  std::vector<TextSpan> literal_spans;
+};
 
 // A compiled template. Immutable, cheap to copy; Render may be called from any number of threads.
 class ChatTemplate final {
@@ -33,7 +47,7 @@ class ChatTemplate final {
   struct Limits {
     int64_t steps = 50'000'000;        // nodes evaluated, plus work on long strings and lists
     int64_t memory_bytes = 512 << 20;  // all that the template builds
-    int64_t output_bytes = 64 << 20;   // the text, captured blocks included
+    int64_t output_bytes = 64 << 20;   // the text with its spans, captured blocks included
     int64_t depth = 400;               // nesting of calls and expressions, and of the arguments
     int64_t range_length = 100'000;    // range(n); as jinja2's sandbox
   };
@@ -62,16 +76,25 @@ class ChatTemplate final {
   // more deeply than a few hundred levels is refused too.
   static absl::StatusOr<ChatTemplate> Compile(std::string_view source);
 
+  // The same, but conversations with tools are rendered by `other`: some models ship a template of
+  // its own for them.
+  ChatTemplate WithToolUse(const ChatTemplate& other) const {
+    ChatTemplate both(program_);
+    both.tool_use_ = other.program_;
+    return both;
+  }
+
   // The conversation as text. INVALID_ARGUMENT, with line and column, when the template fails: by
   // its own raise_exception (whose message follows the position), by what Python raises on, or for
   // arguments that are not as described above. RESOURCE_EXHAUSTED when a limit is met.
-  absl::StatusOr<std::string> Render(const Inputs& inputs) const;
+  absl::StatusOr<RenderedChat> Render(const Inputs& inputs) const;
 
  private:
   explicit ChatTemplate(std::shared_ptr<const jinja::Program> program)
       : program_(std::move(program)) {}
 
   std::shared_ptr<const jinja::Program> program_;
+  std::shared_ptr<const jinja::Program> tool_use_;  // null: program_
 };
 
 }  // namespace skep::engine

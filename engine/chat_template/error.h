@@ -2,6 +2,7 @@
 #ifndef SKEP_ENGINE_CHAT_TEMPLATE_ERROR_H_
 #define SKEP_ENGINE_CHAT_TEMPLATE_ERROR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -65,6 +66,26 @@ class Budget final {
   int64_t memory_;
   int64_t output_;
   int64_t depth_;
+};
+
+// Memory of something that grows and is not a value yet.
+class Reservation final {
+ public:
+  explicit Reservation(Budget& budget) : budget_(budget) {}
+  ~Reservation() { budget_.Release(bytes_); }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  void GrowTo(size_t bytes) {
+    const int64_t more = static_cast<int64_t>(bytes) - bytes_;
+    if (more <= 0) return;
+    budget_.Allocate(more);
+    bytes_ += more;
+  }
+
+ private:
+  Budget& budget_;
+  int64_t bytes_ = 0;
 };
 
 // One level of nesting for as long as it lives.

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "engine/chat_template/interpreter.h"
@@ -35,6 +34,10 @@ Value Interpreter::EvaluateNode(const Expression& node) {
     case Kind::kAttribute: {
       const Value object = Evaluate(*node.children[0]);
       position_ = node.position;
+      if (object.is_dict() && !node.hides_entry) {
+        const Value* value = object.dict().Find(node.text);
+        return value ? *value : heap_.MakeMissing("dict", node.text);
+      }
       return GetAttribute(object, node.text);
     }
     case Kind::kItem: {
@@ -90,7 +93,7 @@ Value Interpreter::Lookup(const Expression& node) {
     }
   }
   if (is_set_[node.symbol]) return variables_[node.symbol];
-  return heap_.MakeUndefined(StrCat(QuoteRepr(program_.symbols[node.symbol]), " is undefined"));
+  return heap_.MakeMissing("", program_.symbols[node.symbol]);
 }
 
 Value Interpreter::EvaluateItems(const Expression& node) {
@@ -166,17 +169,12 @@ Value Interpreter::Call(const Value& callee, const Arguments& arguments) {
 }
 
 Value Interpreter::EvaluateConcat(const Expression& node) {
-  std::string text;
+  MarkedText text;
+  Reservation reservation(budget());
   for (const auto& child : node.children) {
     const Value value = Evaluate(*child);
-    if (value.is_string()) {
-      text += value.text();
-    } else {
-      text += Text(value);
-    }
-    // What is not yet a value counts as well.
-    budget().Allocate(static_cast<int64_t>(text.size()));
-    budget().Release(static_cast<int64_t>(text.size()));
+    AppendText(value, budget(), text);
+    reservation.GrowTo(text.bytes());
   }
   return NewText(std::move(text));
 }
@@ -228,11 +226,11 @@ Value Interpreter::EvaluateArithmetic(const Expression& node) {
     Arguments arguments;
     if (right.is_list() && right.list().type == List::Type::kTuple) {
       arguments.positional = right.list().items;
-      return NewText(PercentFormat(*this, left.text(), arguments, nullptr));
+      return NewText(PercentFormat(*this, left.string(), arguments, nullptr));
     }
     arguments.positional = {right};
     return NewText(
-        PercentFormat(*this, left.text(), arguments, right.is_dict() ? &right.dict() : nullptr));
+        PercentFormat(*this, left.string(), arguments, right.is_dict() ? &right.dict() : nullptr));
   }
   RequireDefined(right);
   if (left.is_number() && right.is_number()) return Arithmetic(op, left, right);
@@ -258,9 +256,15 @@ Value Interpreter::Add(const Value& left, const Value& right) {
   if (left.is_number() && right.is_number()) return Arithmetic("+", left, right);
   if (left.is_string() && right.is_string()) {
     const bool markup = left.string().markup || right.string().markup;
-    if (!markup) return NewText(StrCat(left.text(), right.text()));
-    const auto safe = [](const StringData& s) { return s.markup ? s.text : EscapeHtml(s.text); };
-    return heap_.Text(safe(left.string()) + safe(right.string()), /*markup=*/true);
+    MarkedText sum;
+    for (const StringData* side : {&left.string(), &right.string()}) {
+      if (markup && !side->markup) {
+        sum.Append(ConvertText(*side, EscapeHtml));
+      } else {
+        sum.Append(*side);
+      }
+    }
+    return heap_.Text(std::move(sum), markup);
   }
   if (left.is_list() && right.is_list() && left.list().type == right.list().type &&
       (left.list().type == List::Type::kList || left.list().type == List::Type::kTuple)) {
@@ -280,10 +284,10 @@ Value Interpreter::Add(const Value& left, const Value& right) {
 Value Interpreter::Repeat(const Value& sequence, int64_t count) {
   count = std::max<int64_t>(count, 0);
   if (sequence.is_string()) {
-    CheckSize(*this, count, static_cast<int64_t>(sequence.text().size()));
-    std::string text;
-    text.reserve(sequence.text().size() * count);
-    for (int64_t i = 0; !sequence.text().empty() && i < count; ++i) text += sequence.text();
+    CheckSize(*this, count, sequence.string().bytes());
+    MarkedText text;
+    text.text.reserve(sequence.text().size() * count);
+    for (int64_t i = 0; !sequence.text().empty() && i < count; ++i) text.Append(sequence.string());
     return NewText(std::move(text));
   }
   const auto& items = sequence.list().items;
@@ -293,120 +297,6 @@ Value Interpreter::Repeat(const Value& sequence, int64_t count) {
     repeated.insert(repeated.end(), items.begin(), items.end());
   }
   return heap_.MakeList(std::move(repeated), sequence.list().type);
-}
-
-Value Interpreter::EvaluateSlice(const Expression& node) {
-  const Value object = Evaluate(*node.children[0]);
-  Value bounds[3];
-  for (int i = 0; i < 3; ++i) {
-    if (node.children[i + 1]) bounds[i] = Evaluate(*node.children[i + 1]);
-  }
-  position_ = node.position;
-  return Slice(object, bounds[0], bounds[1], bounds[2]);
-}
-
-namespace {
-
-// The places that a Python slice picks from `length` items.
-struct SlicePlaces {
-  int64_t start, step, count;
-};
-
-SlicePlaces ResolveSlice(int64_t length, const Value& start, const Value& stop, const Value& step) {
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-  int64_t by = step.is_none() ? 1 : step.integer();
-  if (by == 0) Fail("slice step cannot be zero");
-  by = std::max(by, -kMost);
-  const int64_t low = by > 0 ? 0 : -1, high = by > 0 ? length : length - 1;
-  const auto clamp = [&](const Value& bound, int64_t otherwise) {
-    if (bound.is_none()) return otherwise;
-    int64_t place = bound.integer();
-    if (place < 0) place = place < -length ? low : place + length;
-    return std::clamp(place, low, high);
-  };
-  const int64_t first = clamp(start, by > 0 ? low : high);
-  const int64_t last = clamp(stop, by > 0 ? high : low);
-  int64_t count = 0;
-  if (by > 0 && last > first) count = (last - first - 1) / by + 1;
-  if (by < 0 && last < first) count = (first - last - 1) / -by + 1;
-  return {first, by, count};
-}
-
-}  // namespace
-
-Value Interpreter::Slice(const Value& object, const Value& start, const Value& stop,
-                         const Value& step) {
-  RequireDefined(object);
-  const bool sequence = object.is_list() && object.list().is_sequence();
-  const bool valid = (object.is_string() || sequence) && (start.is_none() || start.is_integral()) &&
-                     (stop.is_none() || stop.is_integral()) &&
-                     (step.is_none() || step.is_integral());
-  if (!valid) {
-    Fail(StrCat("a slice needs a string or a list and integers, got '", TypeName(object), "'"));
-  }
-  const SlicePlaces places = ResolveSlice(Length(object), start, stop, step);
-  budget().Step(places.count);
-  if (object.is_string()) {
-    const std::string& text = object.text();
-    if (object.string().ascii) {
-      if (places.step == 1) return NewText(text.substr(places.start, places.count));
-      std::string picked;
-      for (int64_t i = 0; i < places.count; ++i) picked += text[places.start + i * places.step];
-      return NewText(std::move(picked));
-    }
-    const std::u32string characters = Decode(text);
-    std::u32string picked;
-    for (int64_t i = 0; i < places.count; ++i) picked += characters[places.start + i * places.step];
-    return NewText(Encode(picked));
-  }
-  std::vector<Value> items;
-  for (int64_t i = 0; i < places.count; ++i) {
-    items.push_back(object.list().items[places.start + i * places.step]);
-  }
-  const auto type = object.list().type;
-  return heap_.MakeList(std::move(items), type == List::Type::kTuple ? type : List::Type::kList);
-}
-
-Value Interpreter::GetAttribute(const Value& object, std::string_view name) {
-  RequireDefined(object);
-  if (object.is_object()) {
-    if (const Value* value = object.object().Attribute(*this, name)) return *value;
-  } else if (name.substr(0, 2) != "__") {
-    if (const Method method = FindMethod(object, name)) {
-      return Value(heap_.New<Callable>(name, method, object));
-    }
-    if (IsMutator(object, name)) {
-      return heap_.MakeUndefined(
-          StrCat("access to attribute '", name, "' of '", TypeName(object), "' object is unsafe."));
-    }
-    if (object.is_dict()) {
-      if (const Value* value = object.dict().Find(name)) return *value;
-    }
-  }
-  return heap_.MakeUndefined(
-      StrCat("'", TypeName(object), " object' has no attribute ", QuoteRepr(name)));
-}
-
-Value Interpreter::GetItem(const Value& object, const Value& key) {
-  RequireDefined(object);
-  if (object.is_dict()) {
-    const bool hashable = !key.is_dict() && !key.is_list();
-    if (hashable || (key.is_list() && key.list().type == List::Type::kTuple)) {
-      if (const Value* value = object.dict().Find(key)) return *value;
-    }
-  } else if (key.is_integral() &&
-             (object.is_string() || (object.is_list() && object.list().is_sequence()))) {
-    const int64_t length = Length(object);
-    int64_t place = key.integer();
-    if (place < 0) place += length;
-    if (place >= 0 && place < length) {
-      if (object.is_list()) return object.list().items[place];
-      return Slice(object, Value(place), Value(place + 1), Value());
-    }
-  }
-  if (key.is_string()) return GetAttribute(object, key.text());
-  return heap_.MakeUndefined(
-      StrCat(TypeName(object), " object has no element ", Repr(key, budget())));
 }
 
 }  // namespace skep::engine::jinja

@@ -20,7 +20,7 @@ namespace {
 template <std::string (*kConvert)(std::string_view)>
 Value Convert(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("filter", arguments, {});
-  return interpreter.NewText(kConvert(interpreter.Text(input)));
+  return interpreter.NewText(ConvertText(*interpreter.String(input), kConvert));
 }
 
 // Words begin after space, a hyphen or an opening bracket.
@@ -50,40 +50,45 @@ std::string TitleWords(std::string_view text) {
 
 Value Trim(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("trim", arguments, {"chars"});
-  const std::string text = interpreter.Text(input);
-  return interpreter.NewText(std::string(bound[0].is_none()
-                                             ? StripSpace(text, Side::kBoth)
-                                             : StripSet(text, bound.Text(0, ""), Side::kBoth)));
+  const Str text = interpreter.String(input);
+  return interpreter.heap().Part(*text, bound[0].is_none()
+                                            ? StripSpace(text->text, Side::kBoth)
+                                            : StripSet(text->text, bound.Text(0, ""), Side::kBoth));
 }
 
 Value ReplaceFilter(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("replace", arguments, {"old", "new", "count"}, 2);
-  const std::string text = interpreter.Text(input), from = interpreter.Text(bound[0]),
-                    to = interpreter.Text(bound[1]);
+  const Str text = interpreter.String(input), from = interpreter.String(bound[0]),
+            to = interpreter.String(bound[1]);
   const int64_t limit = bound[2].is_none() ? -1 : bound.Integer(2, -1);
-  CheckSize(interpreter, CountReplacements(text, from, limit), static_cast<int64_t>(to.size()));
-  return interpreter.NewText(Replace(text, from, to, limit));
+  CheckSize(interpreter, CountReplacements(text->text, from->text, limit),
+            to->bytes() + ReplacementMarks(Value(text), Value(to)));
+  return interpreter.NewText(Replace(*text, from->text, *to, limit));
 }
 
 Value Escape(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("escape", arguments, {});
   if (input.is_string() && input.string().markup) return input;
-  return interpreter.heap().Text(EscapeHtml(interpreter.Text(input)), /*markup=*/true);
+  return interpreter.heap().Text(ConvertText(*interpreter.String(input), EscapeHtml),
+                                 /*markup=*/true);
 }
 
 Value ForceEscape(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("forceescape", arguments, {});
-  return interpreter.heap().Text(EscapeHtml(interpreter.Text(input)), /*markup=*/true);
+  return interpreter.heap().Text(ConvertText(*interpreter.String(input), EscapeHtml),
+                                 /*markup=*/true);
 }
 
 Value Safe(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("safe", arguments, {});
-  return interpreter.heap().Text(interpreter.Text(input), /*markup=*/true);
+  MarkedText text;
+  text.Append(*interpreter.String(input));
+  return interpreter.heap().Text(std::move(text), /*markup=*/true);
 }
 
 Value ToString(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("string", arguments, {});
-  return input.is_string() ? input : interpreter.NewText(interpreter.Text(input));
+  return Value(interpreter.String(input));
 }
 
 Value Default(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
@@ -96,6 +101,7 @@ Value Default(Interpreter& interpreter, const Value& input, const Arguments& arg
 Value ToJson(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("tojson", arguments,
                              {"ensure_ascii", "indent", "separators", "sort_keys"});
+  bool from_user = IsMarked(bound[1]);
   JsonStyle style;
   style.ensure_ascii = bound.Flag(0, false);
   style.sort_keys = bound.Flag(3, false);
@@ -112,42 +118,50 @@ Value ToJson(Interpreter& interpreter, const Value& input, const Arguments& argu
     if (both.size() != 2 || !both[0].is_string() || !both[1].is_string()) {
       Fail("tojson() separators must be two strings");
     }
+    from_user = from_user || IsMarked(both[0]) || IsMarked(both[1]);
     style.item_separator = both[0].text();
     style.key_separator = both[1].text();
   }
-  return interpreter.NewText(DumpJson(input, style, interpreter.budget()));
+  MarkedText text = DumpJson(input, style, interpreter.budget());
+  if (from_user) text.MarkFrom(0);
+  return interpreter.NewText(std::move(text));
 }
 
 Value Indent(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("indent", arguments, {"width", "first", "blank"});
   RequireDefined(input);
   if (!input.is_string()) Fail(StrCat("indent needs a string, not ", TypeName(input)));
-  std::string by;
-  if (bound[0].is_string()) {
-    by = bound[0].text();
-  } else {
+  Value by = bound[0];
+  if (!by.is_string()) {
     const int64_t width = std::max<int64_t>(bound.Integer(0, 4), 0);
     CheckSize(interpreter, width, 1);
-    by = std::string(width, ' ');
+    by = interpreter.NewText(std::string(width, ' '));
   }
-  const std::string text = input.text() + "\n";
-  const auto lines = SplitLines(text, /*keep_ends=*/false);
-  CheckSize(interpreter, static_cast<int64_t>(lines.size()), static_cast<int64_t>(by.size()));
+  const std::string_view text = input.text();
+  auto lines = SplitLines(text, /*keep_ends=*/false);
+  // Jinja splits the text with a "\n" added: an end of line at its end begins one more, unless the
+  // two are one.
+  const bool ended =
+      lines.empty() || lines.back().data() + lines.back().size() != text.data() + text.size();
+  if (ended && !EndsWith(text, "\r")) lines.emplace_back();
+  CheckSize(interpreter, static_cast<int64_t>(lines.size()),
+            static_cast<int64_t>(by.text().size()));
   const bool blank = bound.Flag(2, false);
-  std::string out = bound.Flag(1, false) ? by : "";
+  MarkedText out;
+  if (bound.Flag(1, false)) out.Append(by.string());
   for (size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) {
-      out += '\n';
-      if (blank || !lines[i].empty()) out += by;
+      out.Append("\n");
+      if (blank || !lines[i].empty()) out.Append(by.string());
     }
-    out.append(lines[i]);
+    out.AppendPart(input.string(), lines[i]);
   }
   return interpreter.NewText(std::move(out));
 }
 
 Value Center(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("center", arguments, {"width"});
-  const Value text = interpreter.NewText(interpreter.Text(input));
+  const Value text(interpreter.String(input));
   Arguments width;
   width.positional.emplace_back(bound.Integer(0, 80));
   return FindMethod(text, "center")(interpreter, text, width);
@@ -155,26 +169,30 @@ Value Center(Interpreter& interpreter, const Value& input, const Arguments& argu
 
 Value Truncate(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("truncate", arguments, {"length", "killwords", "end", "leeway"});
-  RequireDefined(input);
-  if (!input.is_string()) Fail("truncate needs a string");
   const int64_t length = bound.Integer(0, 255);
   const int64_t leeway = bound[3].is_none() ? 5 : bound.Integer(3, 5);
   const std::string_view end = bound.Text(2, "...");
   const int64_t kept = length - CountCharacters(end);
   if (kept < 0 || leeway < 0) Fail("truncate: length and leeway are too small");
-  const std::u32string characters = Decode(input.text());
-  const int64_t count = static_cast<int64_t>(characters.size());
+  const int64_t count = Length(input);
   if (count <= length || count - length <= leeway) return input;
-  const std::string cut = Encode(characters.substr(0, kept));
-  if (bound.Flag(1, false)) return interpreter.NewText(StrCat(cut, end));
-  return interpreter.NewText(StrCat(SplitOn(cut, " ", 1, /*from_right=*/true)[0], end));
+  if (!input.is_string()) Fail("truncate needs a string");
+  std::string_view cut = input.text();
+  size_t bytes = 0;
+  for (int64_t i = 0; i < kept; ++i) bytes += CharacterBytes(cut, bytes);
+  cut = cut.substr(0, bytes);
+  if (!bound.Flag(1, false)) cut = SplitOn(cut, " ", 1, /*from_right=*/true)[0];
+  MarkedText out;
+  out.AppendPart(input.string(), cut);
+  out.Append(end, IsMarked(bound[2]));
+  return interpreter.NewText(std::move(out));
 }
 
 Value WordCount(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("wordcount", arguments, {});
   int64_t count = 0;
   bool in_word = false;
-  for (char32_t c : Decode(interpreter.Text(input))) {
+  for (char32_t c : Decode(interpreter.String(input)->text)) {
     const bool word = c == '_' || IsAlphanumeric(c);
     count += word && !in_word;
     in_word = word;
@@ -186,9 +204,9 @@ Value FormatFilter(Interpreter& interpreter, const Value& input, const Arguments
   if (!arguments.positional.empty() && !arguments.named.empty()) {
     Fail("can't handle positional and keyword arguments at the same time");
   }
-  const std::string text = interpreter.Text(input);
+  const Str text = interpreter.String(input);
   if (arguments.named.empty()) {
-    return interpreter.NewText(PercentFormat(interpreter, text, arguments, nullptr));
+    return interpreter.NewText(PercentFormat(interpreter, *text, arguments, nullptr));
   }
   Dict* mapping = interpreter.heap().New<Dict>();
   for (const auto& [name, value] : arguments.named) {
@@ -196,7 +214,7 @@ Value FormatFilter(Interpreter& interpreter, const Value& input, const Arguments
   }
   Arguments one;
   one.positional.emplace_back(mapping);
-  return interpreter.NewText(PercentFormat(interpreter, text, one, mapping));
+  return interpreter.NewText(PercentFormat(interpreter, *text, one, mapping));
 }
 
 // Percent-encoding of all but letters, digits and `safe`.
@@ -214,11 +232,15 @@ std::string Quote(std::string_view text, std::string_view safe, bool plus_for_sp
   return out;
 }
 
+std::string QuotePath(std::string_view text) {
+  return Quote(text, "_.-~/", /*plus_for_space=*/false);
+}
+std::string QuoteForm(std::string_view text) { return Quote(text, "_.-~", true); }
+
 Value UrlEncode(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("urlencode", arguments, {});
-  constexpr std::string_view kSafe = "_.-~";
   if (input.is_string() || !IsIterable(input)) {
-    return interpreter.NewText(Quote(interpreter.Text(input), StrCat(kSafe, "/"), false));
+    return interpreter.NewText(ConvertText(*interpreter.String(input), QuotePath));
   }
   std::vector<std::pair<Value, Value>> pairs;
   if (input.is_dict()) {
@@ -230,10 +252,12 @@ Value UrlEncode(Interpreter& interpreter, const Value& input, const Arguments& a
       pairs.emplace_back(both[0], both[1]);
     }
   }
-  std::string out;
+  MarkedText out;
   for (const auto& [key, value] : pairs) {
-    StrAppend(&out, out.empty() ? "" : "&", Quote(interpreter.Text(key), kSafe, true), "=",
-              Quote(interpreter.Text(value), kSafe, true));
+    if (!out.text.empty()) out.Append("&");
+    out.Append(ConvertText(*interpreter.String(key), QuoteForm));
+    out.Append("=");
+    out.Append(ConvertText(*interpreter.String(value), QuoteForm));
   }
   return interpreter.NewText(std::move(out));
 }

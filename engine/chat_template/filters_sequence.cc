@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "absl/strings/ascii.h"
+#include "engine/chat_template/attribute_path.h"
 #include "engine/chat_template/builtins.h"
 #include "engine/chat_template/interpreter.h"
 #include "engine/chat_template/strings.h"
@@ -13,45 +13,6 @@
 
 namespace skep::engine::jinja {
 namespace {
-
-Value Generator(Interpreter& interpreter, std::vector<Value> items) {
-  return interpreter.heap().MakeList(std::move(items), List::Type::kGenerator);
-}
-
-// Follows "a.b.0" into an item, as filters' `attribute` arguments do.
-class AttributePath final {
- public:
-  AttributePath(Interpreter& interpreter, const Value& attribute, Value otherwise = Value())
-      : interpreter_(interpreter), otherwise_(std::move(otherwise)) {
-    if (attribute.is_none()) return;
-    if (!attribute.is_string()) {
-      parts_.push_back(attribute);
-      return;
-    }
-    for (std::string_view part : SplitOn(attribute.text(), ".", -1, /*from_right=*/false)) {
-      int64_t index = 0;
-      const bool digits = !part.empty() && std::all_of(part.begin(), part.end(), [](char c) {
-        return absl::ascii_isdigit(static_cast<unsigned char>(c));
-      });
-      parts_.push_back(digits && SimpleAtoi(part, &index) ? Value(index)
-                                                          : interpreter.NewText(std::string(part)));
-    }
-  }
-
-  Value operator()(const Value& item) const {
-    Value value = item;
-    for (const Value& part : parts_) {
-      value = interpreter_.GetItem(value, part);
-      if (value.is_undefined() && !otherwise_.is_none()) value = otherwise_;
-    }
-    return value;
-  }
-
- private:
-  Interpreter& interpreter_;
-  Value otherwise_;
-  std::vector<Value> parts_;
-};
 
 Value IgnoreCase(Interpreter& interpreter, const Value& value, bool case_sensitive) {
   if (case_sensitive || !value.is_string()) return value;
@@ -85,6 +46,7 @@ Value First(Interpreter& interpreter, const Value& input, const Arguments& argum
       if (list.type == List::Type::kGenerator) ++list.next;
       return list.items[place];
     }
+    if (!list.failure.empty()) Fail(list.failure);
   } else if (input.is_string() && !input.text().empty()) {
     return interpreter.GetItem(input, Value(int64_t{0}));
   } else {
@@ -99,7 +61,6 @@ Value Last(Interpreter& interpreter, const Value& input, const Arguments& argume
   if (input.is_list() && input.list().type == List::Type::kGenerator) {
     Fail("'generator' object is not reversible");
   }
-  if (input.is_undefined()) Fail("'Undefined' object is not reversible");
   const std::vector<Value> items = Iterate(input, interpreter.heap());
   if (!items.empty()) return items.back();
   return interpreter.heap().MakeUndefined("No last item, sequence was empty.");
@@ -113,39 +74,41 @@ Value ToList(Interpreter& interpreter, const Value& input, const Arguments& argu
 Value Reverse(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("reverse", arguments, {});
   if (input.is_string()) {
-    std::u32string characters = Decode(input.text());
+    std::vector<std::string_view> characters = Characters(input.text());
     std::reverse(characters.begin(), characters.end());
-    return interpreter.NewText(Encode(characters));
+    MarkedText reversed;
+    for (std::string_view c : characters) reversed.AppendPart(input.string(), c);
+    return interpreter.NewText(std::move(reversed));
   }
   const bool was_generator = input.is_list() && input.list().type == List::Type::kGenerator;
   std::vector<Value> items = Iterate(input, interpreter.heap());
   std::reverse(items.begin(), items.end());
   if (was_generator || input.is_undefined()) return interpreter.heap().MakeList(std::move(items));
-  return Generator(interpreter, std::move(items));
+  return MakeGenerator(interpreter, std::move(items));
 }
 
 Value Items(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   BoundArguments("items", arguments, {});
-  std::vector<Value> items;
-  if (!input.is_undefined()) {
+  return MakeGenerator(interpreter, [&](std::vector<Value>& items) {
+    if (input.is_undefined()) return;
     if (!input.is_dict()) Fail("Can only get item pairs from a mapping.");
     for (const auto& [key, value] : input.dict().entries()) {
       items.push_back(interpreter.heap().MakeList({key, value}, List::Type::kTuple));
     }
-  }
-  return Generator(interpreter, std::move(items));
+  });
 }
 
 Value Join(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"d", "attribute"});
-  const std::string separator = bound.Has(0) ? interpreter.Text(bound[0]) : "";
+  const Str separator = bound.Has(0) ? interpreter.String(bound[0]) : nullptr;
   const AttributePath path(interpreter, bound[1]);
-  std::string text;
+  MarkedText text;
+  Reservation reservation(interpreter.budget());
   bool first = true;
   for (const Value& item : Iterate(input, interpreter.heap())) {
-    if (!std::exchange(first, false)) text += separator;
-    text += interpreter.Text(path(item));
-    CheckSize(interpreter, 1, static_cast<int64_t>(text.size()));
+    if (!std::exchange(first, false) && separator) text.Append(*separator);
+    AppendText(path(item), interpreter.budget(), text);
+    reservation.GrowTo(text.bytes());
   }
   return interpreter.NewText(std::move(text));
 }
@@ -226,16 +189,16 @@ Value GroupBy(Interpreter& interpreter, const Value& input, const Arguments& arg
 
 Value Unique(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("unique", arguments, {"case_sensitive", "attribute"});
-  const AttributePath path(interpreter, bound[1]);
-  Dict* seen = interpreter.heap().New<Dict>();
-  std::vector<Value> items;
-  for (const Value& item : Iterate(input, interpreter.heap())) {
-    const Value key = IgnoreCase(interpreter, path(item), bound.Flag(0, false));
-    if (seen->Find(key) != nullptr) continue;
-    interpreter.heap().Insert(*seen, key, Value());
-    items.push_back(item);
-  }
-  return Generator(interpreter, std::move(items));
+  return MakeGenerator(interpreter, [&](std::vector<Value>& items) {
+    const AttributePath path(interpreter, bound[1]);
+    Dict* seen = interpreter.heap().New<Dict>();
+    for (const Value& item : Iterate(input, interpreter.heap())) {
+      const Value key = IgnoreCase(interpreter, path(item), bound.Flag(0, false));
+      if (seen->Find(key) != nullptr) continue;
+      interpreter.heap().Insert(*seen, key, Value());
+      items.push_back(item);
+    }
+  });
 }
 
 template <bool kMax>
@@ -271,11 +234,11 @@ Value Sum(Interpreter& interpreter, const Value& input, const Arguments& argumen
   return total;
 }
 
-Value Batch(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const BoundArguments bound("batch", arguments, {"linecount", "fill_with"}, 1);
+void FillBatch(Interpreter& interpreter, const Value& input, const BoundArguments& bound,
+               std::vector<Value>& batches) {
   const int64_t size = bound.Integer(0, 0);
   Heap& heap = interpreter.heap();
-  std::vector<Value> batches, batch;
+  std::vector<Value> batch;
   for (Value& item : Iterate(input, heap)) {
     if (static_cast<int64_t>(batch.size()) == size) {
       batches.push_back(heap.MakeList(std::exchange(batch, {})));
@@ -289,15 +252,20 @@ Value Batch(Interpreter& interpreter, const Value& input, const Arguments& argum
     }
     batches.push_back(heap.MakeList(std::move(batch)));
   }
-  return Generator(interpreter, std::move(batches));
 }
 
-Value SliceFilter(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const BoundArguments bound("slice", arguments, {"slices", "fill_with"}, 1);
+Value Batch(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const BoundArguments bound("batch", arguments, {"linecount", "fill_with"}, 1);
+  return MakeGenerator(interpreter, [&](std::vector<Value>& batches) {
+    FillBatch(interpreter, input, bound, batches);
+  });
+}
+
+void FillSlices(Interpreter& interpreter, const Value& input, const BoundArguments& bound,
+                std::vector<Value>& result) {
   const int64_t slices = bound.Integer(0, 0);
   const std::vector<Value> items = Iterate(input, interpreter.heap());
   if (slices == 0) Fail("ZeroDivisionError: integer division or modulo by zero");
-  std::vector<Value> result;
   const int64_t count = static_cast<int64_t>(items.size());
   for (int64_t i = 0, start = 0; i < slices; ++i) {
     interpreter.budget().Step();
@@ -307,67 +275,13 @@ Value SliceFilter(Interpreter& interpreter, const Value& input, const Arguments&
     result.push_back(interpreter.heap().MakeList(std::move(part)));
     start += length;
   }
-  return Generator(interpreter, std::move(result));
 }
 
-// The arguments after the first `skip`, for the filter or test that the first of them names.
-Arguments Remaining(const Arguments& arguments, size_t skip) {
-  Arguments rest;
-  rest.positional.assign(arguments.positional.begin() + static_cast<int64_t>(skip),
-                         arguments.positional.end());
-  rest.named = arguments.named;
-  return rest;
-}
-
-std::string_view NameOf(const Value& name, std::string_view kind) {
-  if (!name.is_string()) Fail(StrCat("the name of a ", kind, " must be a string"));
-  return name.text();
-}
-
-Value Map(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  std::vector<Value> items;
-  if (!Truthy(input)) return Generator(interpreter, std::move(items));
-  if (arguments.positional.empty()) {
-    const BoundArguments bound("map", arguments, {"attribute", "default"});
-    if (!bound.Has(0)) Fail("map requires a filter argument");
-    const AttributePath path(interpreter, bound[0], bound[1]);
-    for (const Value& item : Iterate(input, interpreter.heap())) items.push_back(path(item));
-    return Generator(interpreter, std::move(items));
-  }
-  const std::string_view name = NameOf(arguments.positional[0], "filter");
-  const Filter filter = FindFilter(name);
-  if (filter == nullptr) Fail(StrCat("No filter named '", name, "'."));
-  const Arguments rest = Remaining(arguments, 1);
-  DepthGuard guard(interpreter.budget());
-  for (const Value& item : Iterate(input, interpreter.heap())) {
-    items.push_back(filter(interpreter, item, rest));
-  }
-  return Generator(interpreter, std::move(items));
-}
-
-// select, reject, selectattr, rejectattr: by a test of the item or of an attribute of it.
-template <bool kAttribute, bool kWanted>
-Value Select(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  std::vector<Value> items;
-  if (!Truthy(input)) return Generator(interpreter, std::move(items));
-  const size_t used = kAttribute ? 1 : 0;
-  if (arguments.positional.size() < used) Fail("Missing parameter for attribute name");
-  const AttributePath path(interpreter, kAttribute ? arguments.positional[0] : Value());
-  const bool has_test = arguments.positional.size() > used;
-  Test test = nullptr;
-  Arguments rest;
-  if (has_test) {
-    const std::string_view name = NameOf(arguments.positional[used], "test");
-    test = FindTest(name);
-    if (test == nullptr) Fail(StrCat("No test named '", name, "'."));
-    rest = Remaining(arguments, used + 1);
-  }
-  for (Value& item : Iterate(input, interpreter.heap())) {
-    const Value value = path(item);
-    const bool holds = has_test ? test(interpreter, value, rest) : Truthy(value);
-    if (holds == kWanted) items.push_back(std::move(item));
-  }
-  return Generator(interpreter, std::move(items));
+Value SliceFilter(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const BoundArguments bound("slice", arguments, {"slices", "fill_with"}, 1);
+  return MakeGenerator(interpreter, [&](std::vector<Value>& result) {
+    FillSlices(interpreter, input, bound, result);
+  });
 }
 
 Value Random(Interpreter&, const Value&, const Arguments&) {
@@ -380,29 +294,12 @@ struct NamedFilter {
 };
 
 constexpr NamedFilter kFilters[] = {
-    {"attr", Attr},
-    {"batch", Batch},
-    {"count", LengthFilter},
-    {"dictsort", DictSort},
-    {"first", First},
-    {"groupby", GroupBy},
-    {"items", Items},
-    {"join", Join},
-    {"last", Last},
-    {"length", LengthFilter},
-    {"list", ToList},
-    {"map", Map},
-    {"max", Extreme<true>},
-    {"min", Extreme<false>},
-    {"random", Random},
-    {"reject", Select<false, false>},
-    {"rejectattr", Select<true, false>},
-    {"reverse", Reverse},
-    {"select", Select<false, true>},
-    {"selectattr", Select<true, true>},
-    {"slice", SliceFilter},
-    {"sort", Sort},
-    {"sum", Sum},
+    {"attr", Attr},           {"batch", Batch},   {"count", LengthFilter},
+    {"dictsort", DictSort},   {"first", First},   {"groupby", GroupBy},
+    {"items", Items},         {"join", Join},     {"last", Last},
+    {"length", LengthFilter}, {"list", ToList},   {"max", Extreme<true>},
+    {"min", Extreme<false>},  {"random", Random}, {"reverse", Reverse},
+    {"slice", SliceFilter},   {"sort", Sort},     {"sum", Sum},
     {"unique", Unique},
 };
 
@@ -412,7 +309,7 @@ Filter FindSequenceFilter(std::string_view name) {
   for (const NamedFilter& entry : kFilters) {
     if (entry.name == name) return entry.filter;
   }
-  return nullptr;
+  return FindSelectFilter(name);
 }
 
 }  // namespace skep::engine::jinja

@@ -28,7 +28,7 @@ class Interpreter final {
   // A variable of the template's outermost scope.
   void SetVariable(std::string_view name, Value value);
   // The text of the template. Throws TemplateError, with its position.
-  std::string Render();
+  MarkedText Render();
 
   Heap& heap() { return heap_; }
   Budget& budget() { return heap_.budget(); }
@@ -40,12 +40,21 @@ class Interpreter final {
   Value GetItem(const Value& object, const Value& key);            // object[key]
   Value Call(const Value& callee, const Arguments& arguments);
   Value Add(const Value& left, const Value& right);
-  std::string Text(const Value& value) { return ToText(value, budget()); }
+  // str(value), without a copy where it is a string.
+  Str String(const Value& value);
   Value NewText(std::string text) { return heap_.Text(std::move(text)); }
+  Value NewText(MarkedText text) { return heap_.Text(std::move(text)); }
 
  private:
   friend struct Macro;
   friend struct Loop;
+
+  // Where text goes. What is no text among it fails when all of it is put together.
+  struct Output {
+    MarkedText marked;
+    std::string failure;
+    MarkedText Take();
+  };
 
   enum class Flow { kNormal, kBreak, kContinue };
 
@@ -53,14 +62,15 @@ class Interpreter final {
   Flow Execute(const Body& body);
   Flow ExecuteStatement(const Statement& statement);
   void ExecuteFor(const Statement& statement);
-  void RunLoop(const Statement& statement, const Value& iterable, Scope* outer, int64_t depth);
+  Flow RunLoop(const Statement& statement, const Value& iterable, Scope* outer, int64_t depth);
   std::vector<Value> SelectItems(const Statement& statement, std::vector<Value> items);
-  void ExecuteWith(const Statement& statement);
+  Flow ExecuteWith(const Statement& statement);
   void ExecuteCall(const Statement& statement);
-  Value ApplyFilters(const Expression* chain, std::string text);
-  std::string Capture(const Body& body);
-  void Emit(std::string_view text);
+  Value ApplyFilters(const Expression* chain, MarkedText text);
+  Flow Capture(const Body& body, MarkedText& text);
+  void Charge(size_t bytes);
   void Print(const Value& value);
+  void Write(const Value& text);
   void Assign(const Expression& target, const Value& value);
   void SetSymbol(int symbol, Value value);
   Scope* NewScope(Scope* parent);
@@ -90,15 +100,15 @@ class Interpreter final {
   // The outermost variables, by symbol; those that are not set have no value.
   std::vector<Value> variables_;
   std::vector<bool> is_set_;
-  Scope* scope_ = nullptr;      // the innermost, null: the outermost
-  std::string* out_ = nullptr;  // where text goes
-  Position position_;           // of what is being evaluated
+  Scope* scope_ = nullptr;  // the innermost, null: the outermost
+  Output* out_ = nullptr;
+  Position position_;  // of what is being evaluated
 };
 
 // A macro with the scope that it was defined in.
 struct Macro final : Object {
   std::string_view type_name() const override { return "Macro"; }
-  std::string Repr(Budget& budget) const override;
+  MarkedText Repr(Budget& budget) const override;
   bool callable() const override { return true; }
   Value Call(Interpreter& interpreter, const Arguments& arguments) override;
   const Value* Attribute(Interpreter& interpreter, std::string_view name) override;
@@ -115,7 +125,7 @@ struct Macro final : Object {
 // The variable `loop`.
 struct Loop final : Object {
   std::string_view type_name() const override { return "LoopContext"; }
-  std::string Repr(Budget& budget) const override;
+  MarkedText Repr(Budget& budget) const override;
   bool callable() const override { return true; }
   bool has_length() const override { return true; }
   Value Call(Interpreter& interpreter, const Arguments& arguments) override;

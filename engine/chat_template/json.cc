@@ -16,9 +16,9 @@ class Writer final {
  public:
   Writer(const JsonStyle& style, Budget& budget) : style_(style), budget_(budget) {}
 
-  std::string Run(const Value& value) {
+  MarkedText Run(const Value& value) {
     Write(value);
-    return std::move(out_);
+    return std::move(marked_);
   }
 
  private:
@@ -30,10 +30,24 @@ class Writer final {
     budget_.Release(added);
   }
 
+  void WriteText(const Value& string) {
+    const size_t begin = out_.size();
+    WriteString(string.text());
+    if (IsMarked(string)) marked_.MarkFrom(begin);
+  }
+
   void WriteString(std::string_view text) {
     out_ += '"';
     if (!style_.ensure_ascii) {
-      for (char c : text) WriteCharacter(static_cast<unsigned char>(c), c);
+      size_t done = 0;
+      for (size_t i = 0; i < text.size(); ++i) {
+        const unsigned char c = static_cast<unsigned char>(text[i]);
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        out_.append(text, done, i - done);
+        WriteCharacter(c, text[i]);
+        done = i + 1;
+      }
+      out_.append(text, done);
     } else {
       for (char32_t c : Decode(text)) WriteAscii(c);
     }
@@ -92,7 +106,7 @@ class Writer final {
   }
 
   void WriteKey(const Value& key) {
-    if (key.is_string()) return WriteString(key.text());
+    if (key.is_string()) return WriteText(key);
     if (key.is_none()) return WriteString("null");
     if (key.is_bool()) return WriteString(key.boolean() ? "true" : "false");
     if (key.is_number()) return WriteString(NumberText(key));
@@ -141,7 +155,7 @@ class Writer final {
     budget_.Step();
     DepthGuard guard(budget_);
     if (value.is_string()) {
-      WriteString(value.text());
+      WriteText(value);
     } else if (value.is_none()) {
       out_ += "null";
     } else if (value.is_bool()) {
@@ -162,14 +176,15 @@ class Writer final {
 
   const JsonStyle& style_;
   Budget& budget_;
-  std::string out_;
+  MarkedText marked_;
+  std::string& out_ = marked_.text;
   size_t charged_ = 0;
   int level_ = 0;
 };
 
 }  // namespace
 
-std::string DumpJson(const Value& value, const JsonStyle& style, Budget& budget) {
+MarkedText DumpJson(const Value& value, const JsonStyle& style, Budget& budget) {
   return Writer(style, budget).Run(value);
 }
 

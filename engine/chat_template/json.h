@@ -17,8 +17,9 @@ struct JsonStyle {
   std::string key_separator = ": ";
 };
 
-// Throws TemplateError for what JSON cannot hold.
-std::string DumpJson(const Value& value, const JsonStyle& style, Budget& budget);
+// A string with anything of the user's in it is marked as a whole. Throws TemplateError for what
+// JSON cannot hold.
+MarkedText DumpJson(const Value& value, const JsonStyle& style, Budget& budget);
 
 }  // namespace skep::engine::jinja
 

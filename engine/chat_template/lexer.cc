@@ -80,8 +80,6 @@ class Lexer final {
   void LexName();
   void LexString();
   void LexOperator();
-  std::string Unescape(std::string_view text, size_t offset) const;
-  char32_t TakeHex(std::string_view text, size_t* i, int digits, size_t offset) const;
 
   const std::string source_;
   std::vector<size_t> line_starts_;
@@ -308,55 +306,11 @@ void Lexer::LexString() {
   if (at_ >= source_.size()) FailAt(start, StrCat("unexpected char '", std::string(1, quote), "'"));
   const std::string_view body = std::string_view(source_).substr(start + 1, at_ - start - 1);
   ++at_;
-  Add(Type::kString, start, Unescape(body, start + 1));
-}
-
-char32_t Lexer::TakeHex(std::string_view text, size_t* i, int digits, size_t offset) const {
-  char32_t value = 0;
-  for (int d = 0; d < digits; ++d, ++*i) {
-    const unsigned char c = *i < text.size() ? text[*i] : 0;
-    if (!absl::ascii_isxdigit(c)) FailAt(offset, "truncated escape in a string");
-    value = value * 16 + (absl::ascii_isdigit(c) ? c - '0' : absl::ascii_tolower(c) - 'a' + 10);
+  try {
+    Add(Type::kString, start, Unescape(body));
+  } catch (const TemplateError& error) {
+    FailAt(start, error.message);
   }
-  if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) {
-    FailAt(offset, "an escape in a string is not a Unicode character");
-  }
-  return value;
-}
-
-// Python's escapes. An unknown one stays as it is.
-std::string Lexer::Unescape(std::string_view text, size_t offset) const {
-  constexpr std::string_view kLetters = "\\'\"abfnrtv";
-  constexpr std::string_view kMeanings = "\\'\"\a\b\f\n\r\t\v";
-  std::string out;
-  for (size_t i = 0; i < text.size();) {
-    if (text[i] != '\\') {
-      out += text[i++];
-      continue;
-    }
-    const char c = text[++i];  // LexString has seen that there is one
-    const size_t known = kLetters.find(c);
-    if (c == '\n') {
-      ++i;
-    } else if (known != std::string_view::npos) {
-      out += kMeanings[known];
-      ++i;
-    } else if (c == 'x' || c == 'u' || c == 'U') {
-      const size_t start = offset + i - 1;
-      AppendUtf8(TakeHex(text, &++i, c == 'x' ? 2 : c == 'u' ? 4 : 8, start), out);
-    } else if (c >= '0' && c <= '7') {
-      char32_t value = 0;
-      for (int d = 0; d < 3 && i < text.size() && text[i] >= '0' && text[i] <= '7'; ++d, ++i) {
-        value = value * 8 + (text[i] - '0');
-      }
-      AppendUtf8(value, out);
-    } else if (c == 'N') {
-      FailAt(offset + i - 1, "characters by name (\\N{...}) are not supported in strings");
-    } else {
-      out += '\\';
-    }
-  }
-  return out;
 }
 
 void Lexer::LexOperator() {

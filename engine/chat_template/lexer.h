@@ -38,6 +38,9 @@ struct Token {
   double number = 0;
 };
 
+// The inside of a string literal with Python's escapes resolved; an unknown one stays as it is.
+std::string Unescape(std::string_view text);
+
 // How a message names a token.
 std::string Describe(const Token& token);
 

@@ -16,25 +16,29 @@ struct NamedMethod {
   Method method;
 };
 
-Value MakeStrings(Interpreter& interpreter, const std::vector<std::string_view>& parts,
-                  List::Type type = List::Type::kList) {
+// The parts, which are views into the text of `self`.
+Value MakeStrings(Interpreter& interpreter, const Value& self,
+                  const std::vector<std::string_view>& parts, List::Type type = List::Type::kList) {
   std::vector<Value> items;
   items.reserve(parts.size());
-  for (std::string_view part : parts) items.push_back(interpreter.NewText(std::string(part)));
+  for (std::string_view part : parts) {
+    items.push_back(interpreter.heap().Part(self.string(), part));
+  }
   return interpreter.heap().MakeList(std::move(items), type);
 }
 
 template <std::string (*kConvert)(std::string_view)>
 Value Convert(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   BoundArguments("method", arguments, {});
-  return interpreter.NewText(kConvert(self.text()));
+  return interpreter.heap().Text(ConvertText(self.string(), kConvert), self.string().markup);
 }
 
 template <Side kSide>
 Value Strip(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("strip", arguments, {"chars"});
-  if (bound[0].is_none()) return interpreter.NewText(std::string(StripSpace(self.text(), kSide)));
-  return interpreter.NewText(std::string(StripSet(self.text(), bound.Text(0, ""), kSide)));
+  return interpreter.heap().Part(
+      self.string(), bound[0].is_none() ? StripSpace(self.text(), kSide)
+                                        : StripSet(self.text(), bound.Text(0, ""), kSide));
 }
 
 template <bool kFromRight>
@@ -42,16 +46,16 @@ Value Split(Interpreter& interpreter, const Value& self, const Arguments& argume
   const BoundArguments bound("split", arguments, {"sep", "maxsplit"});
   const int64_t limit = bound.Integer(1, -1);
   if (bound[0].is_none()) {
-    return MakeStrings(interpreter, SplitSpace(self.text(), limit, kFromRight));
+    return MakeStrings(interpreter, self, SplitSpace(self.text(), limit, kFromRight));
   }
   const std::string_view separator = bound.Text(0, "");
   if (separator.empty()) Fail("ValueError: empty separator");
-  return MakeStrings(interpreter, SplitOn(self.text(), separator, limit, kFromRight));
+  return MakeStrings(interpreter, self, SplitOn(self.text(), separator, limit, kFromRight));
 }
 
 Value SplitLinesMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("splitlines", arguments, {"keepends"});
-  return MakeStrings(interpreter, SplitLines(self.text(), bound.Flag(0, false)));
+  return MakeStrings(interpreter, self, SplitLines(self.text(), bound.Flag(0, false)));
 }
 
 template <bool kFromRight>
@@ -62,8 +66,10 @@ Value Partition(Interpreter& interpreter, const Value& self, const Arguments& ar
   const auto parts = SplitOn(text, separator, 1, kFromRight);
   std::vector<std::string_view> three = {text, "", ""};
   if (kFromRight) three = {"", "", text};
-  if (parts.size() == 2) three = {parts[0], separator, parts[1]};
-  return MakeStrings(interpreter, three, List::Type::kTuple);
+  if (parts.size() == 2) {
+    three = {parts[0], text.substr(parts[0].size(), separator.size()), parts[1]};
+  }
+  return MakeStrings(interpreter, self, three, List::Type::kTuple);
 }
 
 // text[start:end] for the methods that search in a part; false: there is no such part.
@@ -116,7 +122,7 @@ Value RemoveAffix(Interpreter& interpreter, const Value& self, const Arguments& 
   const std::string_view affix = bound.Text(0, "");
   if (kPrefix && StartsWith(text, affix)) text.remove_prefix(affix.size());
   if (!kPrefix && EndsWith(text, affix)) text.remove_suffix(affix.size());
-  return interpreter.NewText(std::string(text));
+  return interpreter.heap().Part(self.string(), text);
 }
 
 // find, rfind (-1 for nothing), index, rindex (an error for nothing).
@@ -150,27 +156,28 @@ Value ReplaceMethod(Interpreter& interpreter, const Value& self, const Arguments
   const std::string_view from = bound.Text(0, ""), to = bound.Text(1, "");
   const int64_t limit = bound.Integer(2, -1);
   CheckSize(interpreter, CountReplacements(self.text(), from, limit),
-            static_cast<int64_t>(to.size()));
-  return interpreter.NewText(Replace(self.text(), from, to, limit));
+            static_cast<int64_t>(to.size()) + ReplacementMarks(self, bound[1]));
+  return interpreter.NewText(Replace(self.string(), from, bound[1].string(), limit));
 }
 
 Value JoinMethod(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("join", arguments, {"iterable"}, 1);
-  std::string text;
+  MarkedText text;
+  Reservation reservation(interpreter.budget());
   bool first = true;
   for (const Value& item : Iterate(bound[0], interpreter.heap())) {
     if (!item.is_string()) {
       Fail(StrCat("sequence item: expected str instance, ", TypeName(item), " found"));
     }
-    if (!std::exchange(first, false)) text += self.text();
-    text += item.text();
-    CheckSize(interpreter, 1, static_cast<int64_t>(text.size()));
+    if (!std::exchange(first, false)) text.Append(self.string());
+    text.Append(item.string());
+    reservation.GrowTo(text.bytes());
   }
   return interpreter.NewText(std::move(text));
 }
 
 Value Format(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  return interpreter.NewText(BraceFormat(interpreter, self.text(), arguments));
+  return interpreter.NewText(BraceFormat(interpreter, self.string(), arguments));
 }
 
 // center, ljust, rjust: where the text stands is told by `side`.
@@ -184,10 +191,10 @@ Value Justify(Interpreter& interpreter, const Value& self, const Arguments& argu
   CheckSize(interpreter, missing, static_cast<int64_t>(fill.size()));
   const int64_t half = missing / 2 + (missing & width & 1);
   const int64_t left = kSide == Side::kLeft ? 0 : kSide == Side::kRight ? missing : half;
-  std::string text;
-  for (int64_t i = 0; i < left; ++i) text.append(fill);
-  text += self.text();
-  for (int64_t i = left; i < missing; ++i) text.append(fill);
+  MarkedText text;
+  for (int64_t i = 0; i < left; ++i) text.Append(fill, IsMarked(bound[1]));
+  text.Append(self.string());
+  for (int64_t i = left; i < missing; ++i) text.Append(fill, IsMarked(bound[1]));
   return interpreter.NewText(std::move(text));
 }
 
@@ -195,27 +202,32 @@ Value ZeroFill(Interpreter& interpreter, const Value& self, const Arguments& arg
   const BoundArguments bound("zfill", arguments, {"width"}, 1);
   const int64_t missing = std::max<int64_t>(bound.Integer(0, 0) - Length(self), 0);
   CheckSize(interpreter, missing, 1);
-  std::string text = self.text();
-  const bool has_sign = !text.empty() && (text[0] == '-' || text[0] == '+');
-  text.insert(has_sign ? 1 : 0, missing, '0');
-  return interpreter.NewText(std::move(text));
+  const std::string_view text = self.text();
+  const size_t sign = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
+  MarkedText out;
+  out.AppendPart(self.string(), text.substr(0, sign));
+  out.Append(std::string(missing, '0'));
+  out.AppendPart(self.string(), text.substr(sign));
+  return interpreter.NewText(std::move(out));
 }
 
 Value ExpandTabs(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const BoundArguments bound("expandtabs", arguments, {"tabsize"});
   const int64_t size = bound.Integer(0, 8);
-  std::string text;
+  MarkedText text;
+  Reservation reservation(interpreter.budget());
   int64_t column = 0;
-  for (char c : self.text()) {
+  for (size_t i = 0; i < self.text().size(); ++i) {
+    const char c = self.text()[i];
     if (c == '\t') {
       const int64_t spaces = size > 0 ? size - column % size : 0;
       CheckSize(interpreter, spaces, 1);
-      text.append(spaces, ' ');
+      text.Append(std::string(spaces, ' '));
       column += spaces;
-      CheckSize(interpreter, 1, static_cast<int64_t>(text.size()));
+      reservation.GrowTo(text.bytes());
       continue;
     }
-    text += c;
+    text.AppendPart(self.string(), std::string_view(self.text()).substr(i, 1));
     column = c == '\n' || c == '\r' ? 0 : column + ((c & 0xC0) != 0x80);
   }
   return interpreter.NewText(std::move(text));
@@ -301,72 +313,6 @@ constexpr NamedMethod kStringMethods[] = {
     {"zfill", ZeroFill},
 };
 
-template <List::Type kType>
-Value DictView(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  BoundArguments("view", arguments, {});
-  Heap& heap = interpreter.heap();
-  std::vector<Value> items;
-  for (const auto& [key, value] : self.dict().entries()) {
-    if (kType == List::Type::kItems) {
-      items.push_back(heap.MakeList({key, value}, List::Type::kTuple));
-    } else {
-      items.push_back(kType == List::Type::kKeys ? key : value);
-    }
-  }
-  return heap.MakeList(std::move(items), kType);
-}
-
-Value GetFromDict(Interpreter&, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("get", arguments, {"key", "default"}, 1);
-  const Value* value = self.dict().Find(bound[0]);
-  return value ? *value : bound[1];
-}
-
-Value CopyDict(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  BoundArguments("copy", arguments, {});
-  Dict* copy = interpreter.heap().New<Dict>();
-  for (const auto& [key, value] : self.dict().entries()) {
-    interpreter.heap().Insert(*copy, key, value);
-  }
-  return Value(copy);
-}
-
-constexpr NamedMethod kDictMethods[] = {
-    {"copy", CopyDict},
-    {"get", GetFromDict},
-    {"items", DictView<List::Type::kItems>},
-    {"keys", DictView<List::Type::kKeys>},
-    {"values", DictView<List::Type::kValues>},
-};
-
-Value CountItems(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("count", arguments, {"value"}, 1);
-  int64_t count = 0;
-  for (const Value& item : self.list().items) {
-    count += Equal(item, bound[0], interpreter.budget());
-  }
-  return Value(count);
-}
-
-Value IndexOfItem(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  const BoundArguments bound("index", arguments, {"value", "start", "stop"}, 1);
-  const int64_t length = Length(self);
-  const auto place = [&](size_t i, int64_t otherwise) {
-    const int64_t at = bound.Integer(i, otherwise);
-    return at < 0 ? std::max<int64_t>(at + length, 0) : std::min(at, length);
-  };
-  const int64_t stop = place(2, length);
-  for (int64_t i = place(1, 0); i < stop; ++i) {
-    if (Equal(self.list().items[i], bound[0], interpreter.budget())) return Value(i);
-  }
-  Fail(StrCat("ValueError: ", Repr(bound[0], interpreter.budget()), " is not in list"));
-}
-
-Value CopyList(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
-  BoundArguments("copy", arguments, {});
-  return interpreter.heap().MakeList(self.list().items);
-}
-
 template <size_t kSize>
 Method FindIn(const NamedMethod (&table)[kSize], std::string_view name) {
   for (const NamedMethod& entry : table) {
@@ -379,23 +325,7 @@ Method FindIn(const NamedMethod (&table)[kSize], std::string_view name) {
 
 Method FindMethod(const Value& self, std::string_view name) {
   if (self.is_string()) return FindIn(kStringMethods, name);
-  if (self.is_dict()) return FindIn(kDictMethods, name);
-  if (!self.is_list() || !self.list().is_sequence()) return nullptr;
-  if (name == "count") return CountItems;
-  if (name == "index") return IndexOfItem;
-  if (name == "copy" && self.list().type == List::Type::kList) return CopyList;
-  return nullptr;
-}
-
-bool IsMutator(const Value& self, std::string_view name) {
-  constexpr std::string_view kList[] = {"append", "clear",  "extend",  "insert",
-                                        "pop",    "remove", "reverse", "sort"};
-  constexpr std::string_view kDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  const auto has = [&](const auto& names) {
-    return std::find(std::begin(names), std::end(names), name) != std::end(names);
-  };
-  return self.is_dict() ? has(kDict)
-                        : self.is_list() && self.list().type == List::Type::kList && has(kList);
+  return FindContainerMethod(self, name);
 }
 
 }  // namespace skep::engine::jinja

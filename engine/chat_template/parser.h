@@ -13,6 +13,13 @@
 
 namespace skep::engine::jinja {
 
+template <typename... Children>
+std::vector<ExpressionPtr> Nodes(Children... children) {
+  std::vector<ExpressionPtr> list;
+  (list.push_back(std::move(children)), ...);
+  return list;
+}
+
 class Parser final {
  public:
   // Throws TemplateError.
@@ -58,7 +65,7 @@ class Parser final {
   [[noreturn]] void FailUnknownTag(const std::string& name, Names ends) const;
   void FailOnUnknown(size_t mark);
 
-  // Expressions (parser.cc), from the loosest binding to the tightest.
+  // Expressions (parser.cc, parser_primary.cc), from the loosest binding to the tightest.
   ExpressionPtr ParseExpression(bool with_conditional = true);
   ExpressionPtr ParseConditional();
   ExpressionPtr ParseOr();

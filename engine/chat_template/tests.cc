@@ -34,7 +34,7 @@ bool IsSequence(Interpreter&, const Value& value, const Arguments&) {
 }
 
 bool HasCase(Interpreter& interpreter, const Value& value, bool upper) {
-  const Value text = interpreter.NewText(interpreter.Text(value));
+  const Value text = Value(interpreter.String(value));
   const Method method = FindMethod(text, upper ? "isupper" : "islower");
   return Truthy(method(interpreter, text, {}));
 }
@@ -96,9 +96,11 @@ bool IsEscaped(Interpreter&, const Value& v, const Arguments&) {
 bool IsUpperCase(Interpreter& i, const Value& v, const Arguments&) { return HasCase(i, v, true); }
 bool IsLowerCase(Interpreter& i, const Value& v, const Arguments&) { return HasCase(i, v, false); }
 bool IsFilterName(Interpreter&, const Value& v, const Arguments&) {
+  Hash(v);  // fails for what cannot be a name
   return v.is_string() && FindFilter(v.text()) != nullptr;
 }
 bool IsTestName(Interpreter&, const Value& v, const Arguments&) {
+  Hash(v);
   return v.is_string() && FindTest(v.text()) != nullptr;
 }
 

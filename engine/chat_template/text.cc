@@ -1,6 +1,7 @@
 #include "engine/chat_template/text.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
 #include "absl/strings/str_format.h"
@@ -101,7 +102,15 @@ char32_t ReadCharacter(std::string_view text, size_t offset, size_t* bytes) {
 }  // namespace
 
 bool IsAscii(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
+  uint64_t bits = 0;
+  size_t i = 0;
+  for (; i + sizeof(bits) <= text.size(); i += sizeof(bits)) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, sizeof(word));
+    bits |= word;
+  }
+  for (; i < text.size(); ++i) bits |= static_cast<unsigned char>(text[i]);
+  return (bits & 0x8080808080808080) == 0;
 }
 
 bool IsValidUtf8(std::string_view text) {
@@ -147,10 +156,23 @@ std::string Encode(std::u32string_view text) {
   return out;
 }
 
+std::vector<std::string_view> Characters(std::string_view text) {
+  std::vector<std::string_view> out;
+  for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
+    ReadCharacter(text, i, &bytes);
+    out.push_back(text.substr(i, bytes));
+  }
+  return out;
+}
+
 int64_t CountCharacters(std::string_view text) {
   int64_t count = 0;
   for (size_t i = 0; i < text.size(); i += CharacterBytes(text, i)) ++count;
   return count;
+}
+
+char32_t CharacterAt(std::string_view text, size_t offset, size_t* bytes) {
+  return ReadCharacter(text, offset, bytes);
 }
 
 size_t CharacterBytes(std::string_view text, size_t offset) {
@@ -268,65 +290,6 @@ std::string_view StripSet(std::string_view text, std::string_view set, Side side
                  [&](char32_t c) { return characters.find(c) != std::u32string::npos; });
 }
 
-std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends) {
-  const auto is_break = [](char32_t c) {
-    return (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
-           c == 0x2029;
-  };
-  std::vector<std::string_view> lines;
-  size_t start = 0;
-  for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
-    if (!is_break(ReadCharacter(text, i, &bytes))) continue;
-    if (text.substr(i, 2) == "\r\n") bytes = 2;
-    lines.push_back(text.substr(start, i - start + (keep_ends ? bytes : 0)));
-    start = i + bytes;
-  }
-  if (start < text.size()) lines.push_back(text.substr(start));
-  return lines;
-}
-
-std::vector<std::string_view> SplitSpace(std::string_view text, int64_t limit, bool from_right) {
-  std::vector<std::string_view> words;
-  for (size_t i = 0, bytes = 0; i < text.size();) {
-    while (i < text.size() && IsSpace(ReadCharacter(text, i, &bytes))) i += bytes;
-    const size_t start = i;
-    while (i < text.size() && !IsSpace(ReadCharacter(text, i, &bytes))) i += bytes;
-    if (i > start) words.push_back(text.substr(start, i - start));
-  }
-  if (limit < 0 || static_cast<int64_t>(words.size()) <= limit) return words;
-  if (!from_right) {  // the last piece is all the rest, with the space that follows it
-    const size_t rest = words[limit].data() - text.data();
-    words.resize(limit);
-    words.push_back(text.substr(rest));
-  } else {
-    const std::string_view last = words[words.size() - limit - 1];
-    const size_t end = last.data() + last.size() - text.data();
-    words.erase(words.begin(), words.end() - limit);
-    words.insert(words.begin(), text.substr(0, end));
-  }
-  return words;
-}
-
-std::vector<std::string_view> SplitOn(std::string_view text, std::string_view separator,
-                                      int64_t limit, bool from_right) {
-  std::vector<std::string_view> parts;
-  while (limit != 0) {
-    const size_t at = from_right ? text.rfind(separator) : text.find(separator);
-    if (at == std::string_view::npos) break;
-    if (from_right) {
-      parts.push_back(text.substr(at + separator.size()));
-      text = text.substr(0, at);
-    } else {
-      parts.push_back(text.substr(0, at));
-      text = text.substr(at + separator.size());
-    }
-    if (limit > 0) --limit;
-  }
-  parts.push_back(text);
-  if (from_right) std::reverse(parts.begin(), parts.end());
-  return parts;
-}
-
 int64_t CountReplacements(std::string_view text, std::string_view from, int64_t limit) {
   int64_t count = 0;
   if (from.empty()) {
@@ -338,27 +301,6 @@ int64_t CountReplacements(std::string_view text, std::string_view from, int64_t 
     }
   }
   return limit < 0 ? count : std::min(count, limit);
-}
-
-std::string Replace(std::string_view text, std::string_view from, std::string_view to,
-                    int64_t limit) {
-  std::string out;
-  size_t at = 0;
-  for (int64_t left = CountReplacements(text, from, limit); left > 0; --left) {
-    if (from.empty()) {  // before every character, and at the end
-      out.append(to);
-      if (at == text.size()) break;
-      const size_t bytes = CharacterBytes(text, at);
-      out.append(text.substr(at, bytes));
-      at += bytes;
-      continue;
-    }
-    const size_t found = text.find(from, at);
-    out.append(text.substr(at, found - at)).append(to);
-    at = found + from.size();
-  }
-  out.append(text.substr(std::min(at, text.size())));
-  return out;
 }
 
 std::string QuoteRepr(std::string_view text) {

@@ -14,8 +14,10 @@ bool IsValidUtf8(std::string_view text);
 void AppendUtf8(char32_t character, std::string& out);
 std::u32string Decode(std::string_view text);
 std::string Encode(std::u32string_view text);
+std::vector<std::string_view> Characters(std::string_view text);
 int64_t CountCharacters(std::string_view text);
-// The bytes of the character that starts at `offset`, at least 1.
+// The character that starts at `offset`, and its bytes, at least 1.
+char32_t CharacterAt(std::string_view text, size_t offset, size_t* bytes);
 size_t CharacterBytes(std::string_view text, size_t offset);
 
 bool IsSpace(char32_t c);      // str.isspace
@@ -43,9 +45,7 @@ std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends);
 std::vector<std::string_view> SplitSpace(std::string_view text, int64_t limit, bool from_right);
 std::vector<std::string_view> SplitOn(std::string_view text, std::string_view separator,
                                       int64_t limit, bool from_right);
-// str.replace; `limit` < 0: all.
-std::string Replace(std::string_view text, std::string_view from, std::string_view to,
-                    int64_t limit);
+// How often str.replace finds `from`; `limit` < 0: all.
 int64_t CountReplacements(std::string_view text, std::string_view from, int64_t limit);
 std::string QuoteRepr(std::string_view text);  // repr()
 std::string EscapeHtml(std::string_view text);

@@ -18,15 +18,26 @@ constexpr std::string_view kListTypes[] = {"list",      "tuple",       "range", 
 
 }  // namespace
 
-StringData::StringData(std::string value, bool is_markup, Budget* pays)
-    : text(std::move(value)), ascii(IsAscii(text)), markup(is_markup), budget(nullptr) {
+StringData::StringData(std::string value, Marks which, bool is_markup, Budget* pays)
+    : text(std::move(value)),
+      marks(std::move(which)),
+      ascii(IsAscii(text)),
+      markup(is_markup),
+      budget(nullptr) {
   if (pays == nullptr) return;
-  pays->Allocate(static_cast<int64_t>(text.size()) + kStringOverhead);
+  pays->Allocate(bytes() + kStringOverhead);
   budget = pays;
 }
 
 StringData::~StringData() {
-  if (budget) budget->Release(static_cast<int64_t>(text.size()) + kStringOverhead);
+  if (!budget) return;
+  budget->Release(bytes() + kStringOverhead);
+}
+
+std::string Undefined::message() const {
+  if (!missing) return text;
+  if (type.empty()) return StrCat(QuoteRepr(text), " is undefined");
+  return StrCat("'", type, " object' has no attribute ", QuoteRepr(text));
 }
 
 bool Value::SameAs(const Value& other) const {
@@ -57,6 +68,12 @@ const Value* Dict::Find(std::string_view key) const {
 }
 
 Value* Dict::Locate(const Value& key) {
+  if (key.is_string() && index_.empty()) {
+    for (Entry& entry : entries_) {
+      if (entry.key.is_string() && entry.key.text() == key.text()) return &entry.value;
+    }
+    return nullptr;
+  }
   const size_t hash = Hash(key);
   Budget unlimited(1 << 20, 0, 0, 64);  // keys are scalars and tuples
   if (index_.empty()) {
@@ -82,6 +99,10 @@ void Dict::Set(Value key, Value value) {
     *old = std::move(value);
     return;
   }
+  Append(std::move(key), std::move(value));
+}
+
+void Dict::Append(Value key, Value value) {
   entries_.push_back({std::move(key), std::move(value)});
   if (entries_.size() <= kLinear) return;
   const size_t first = index_.empty() ? 0 : entries_.size() - 1;
@@ -97,7 +118,25 @@ Value Object::Call(Interpreter&, const Arguments&) {
 const Value* Object::Attribute(Interpreter&, std::string_view) { return nullptr; }
 
 Value Heap::Text(std::string text, bool markup) {
-  return Value(std::make_shared<const StringData>(std::move(text), markup, &budget_));
+  return Value(std::make_shared<const StringData>(std::move(text), Marks(), markup, &budget_));
+}
+
+Value Heap::Text(MarkedText text, bool markup) {
+  Marks marks = text.TakeMarks();
+  return Value(
+      std::make_shared<const StringData>(std::move(text.text), std::move(marks), markup, &budget_));
+}
+
+Value Heap::Part(const StringData& string, std::string_view part) {
+  if (string.marks.none()) return Text(std::string(part), string.markup);
+  MarkedText text;
+  text.AppendPart(string, part);
+  return Text(std::move(text), string.markup);
+}
+
+Value Heap::UserText(std::string text) {
+  const Marks marks = text.empty() ? Marks() : Marks::All();
+  return Value(std::make_shared<const StringData>(std::move(text), marks, false, &budget_));
 }
 
 Value Heap::MakeList(std::vector<Value> items, List::Type type) {
@@ -129,7 +168,7 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
     case nlohmann::ordered_json::value_t::number_float:
       return Value(json.get<double>());
     case nlohmann::ordered_json::value_t::string:
-      return Text(json.get_ref<const std::string&>());
+      return UserText(json.get_ref<const std::string&>());
     case nlohmann::ordered_json::value_t::array: {
       std::vector<Value> items;
       items.reserve(json.size());
@@ -138,7 +177,11 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
     }
     case nlohmann::ordered_json::value_t::object: {
       Dict* dict = New<Dict>();
-      for (const auto& [key, item] : json.items()) Insert(*dict, Text(key), FromJson(item));
+      dict->Reserve(json.size());
+      for (const auto& [key, item] : json.items()) {
+        budget_.Allocate(sizeof(Dict::Entry));
+        dict->Append(UserText(key), FromJson(item));
+      }
       return Value(dict);
     }
     default:
@@ -147,7 +190,7 @@ Value Heap::FromJson(const nlohmann::ordered_json& json) {
 }
 
 void RequireDefined(const Value& value) {
-  if (value.is_undefined()) Fail(value.undefined().message);
+  if (value.is_undefined()) Fail(value.undefined().message());
 }
 
 bool Truthy(const Value& value) {
@@ -162,6 +205,8 @@ bool Truthy(const Value& value) {
   return true;
 }
 
+std::string_view TypeName(const List& list) { return kListTypes[static_cast<int>(list.type)]; }
+
 std::string_view TypeName(const Value& value) {
   if (value.is_none()) return "NoneType";
   if (value.is_undefined()) return "Undefined";
@@ -169,7 +214,7 @@ std::string_view TypeName(const Value& value) {
   if (value.is_int()) return "int";
   if (value.is_float()) return "float";
   if (value.is_string()) return "str";
-  if (value.is_list()) return kListTypes[static_cast<int>(value.list().type)];
+  if (value.is_list()) return TypeName(value.list());
   if (value.is_dict()) return "dict";
   return value.object().type_name();
 }
@@ -251,6 +296,7 @@ bool Contains(const Value& container, const Value& item, Budget& budget) {
   if (container.is_dict()) return container.dict().Find(item) != nullptr;
   if (container.is_list()) {
     List& list = container.list();
+    if (list.type == List::Type::kKeys) Hash(item);  // fails for what cannot be a key
     size_t i = list.next;
     const bool generator = list.type == List::Type::kGenerator;
     for (; i < list.items.size(); ++i) {
@@ -258,94 +304,10 @@ bool Contains(const Value& container, const Value& item, Budget& budget) {
       if (generator) list.next = i + 1;
       if (found) return true;
     }
+    if (generator && !list.failure.empty()) Fail(list.failure);
     return false;
   }
   Fail(StrCat("argument of type '", TypeName(container), "' is not iterable"));
-}
-
-namespace {
-
-void AppendRepr(const Value& value, Budget& budget, std::string& out);
-
-void AppendItems(const std::vector<Value>& items, Budget& budget, std::string& out) {
-  for (size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out += ", ";
-    AppendRepr(items[i], budget, out);
-  }
-}
-
-void AppendList(const List& list, Budget& budget, std::string& out) {
-  switch (list.type) {
-    case List::Type::kRange:
-      out += list.description;
-      return;
-    case List::Type::kGenerator:
-      out += "<generator object>";
-      return;
-    case List::Type::kTuple:
-      out += '(';
-      AppendItems(list.items, budget, out);
-      out += list.items.size() == 1 ? ",)" : ")";
-      return;
-    case List::Type::kList:
-      out += '[';
-      AppendItems(list.items, budget, out);
-      out += ']';
-      return;
-    default:
-      StrAppend(&out, kListTypes[static_cast<int>(list.type)], "([");
-      AppendItems(list.items, budget, out);
-      out += "])";
-  }
-}
-
-void AppendRepr(const Value& value, Budget& budget, std::string& out) {
-  budget.Step();
-  DepthGuard guard(budget);
-  const size_t before = out.size();
-  if (value.is_string()) {
-    out += QuoteRepr(value.text());
-  } else if (value.is_list()) {
-    AppendList(value.list(), budget, out);
-  } else if (value.is_dict()) {
-    out += '{';
-    bool first = true;
-    for (const auto& [key, item] : value.dict().entries()) {
-      if (!first) out += ", ";
-      first = false;
-      AppendRepr(key, budget, out);
-      out += ": ";
-      AppendRepr(item, budget, out);
-    }
-    out += '}';
-  } else if (value.is_undefined()) {
-    out += "Undefined";
-  } else {
-    out += ToText(value, budget);
-  }
-  // Containers count their contents again, at every level: an upper bound of the work.
-  budget.Step(static_cast<int64_t>(out.size() - before) / 64);
-  budget.Allocate(static_cast<int64_t>(out.size() - before));
-  budget.Release(static_cast<int64_t>(out.size() - before));
-}
-
-}  // namespace
-
-std::string Repr(const Value& value, Budget& budget) {
-  std::string out;
-  AppendRepr(value, budget, out);
-  return out;
-}
-
-std::string ToText(const Value& value, Budget& budget) {
-  if (value.is_string()) return value.text();
-  if (value.is_none()) return "None";
-  if (value.is_undefined()) return "";
-  if (value.is_bool()) return value.boolean() ? "True" : "False";
-  if (value.is_int()) return StrCat(value.integer());
-  if (value.is_float()) return FloatRepr(value.number());
-  if (value.is_object()) return value.object().Repr(budget);
-  return Repr(value, budget);
 }
 
 int64_t Length(const Value& value) {
@@ -373,6 +335,7 @@ std::vector<Value> Iterate(const Value& value, Heap& heap) {
     if (list.type != List::Type::kGenerator) return list.items;
     items.assign(list.items.begin() + static_cast<int64_t>(list.next), list.items.end());
     list.next = list.items.size();
+    if (!list.failure.empty()) Fail(list.failure);
     return items;
   }
   if (value.is_dict()) {
@@ -385,7 +348,9 @@ std::vector<Value> Iterate(const Value& value, Heap& heap) {
     for (size_t i = 0, bytes = 0; i < text.size(); i += bytes) {
       heap.budget().Step();
       bytes = CharacterBytes(text, i);
-      items.push_back(heap.Text(text.substr(i, bytes)));
+      MarkedText character;  // no markup, even of what is
+      character.AppendPart(value.string(), std::string_view(text).substr(i, bytes));
+      items.push_back(heap.Text(std::move(character)));
     }
     return items;
   }

@@ -15,19 +15,24 @@
 #include <vector>
 
 #include "engine/chat_template/error.h"
+#include "engine/chat_template/marked_text.h"
 #include "nlohmann/json.hpp"
 
 namespace skep::engine::jinja {
 
 // A string: UTF-8. `markup` marks what the escape and safe filters return.
 struct StringData final {
-  StringData(std::string text, bool markup, Budget* budget);
+  StringData(std::string text, Marks marks, bool markup, Budget* budget);
   ~StringData();
   StringData(const StringData&) = delete;
   StringData& operator=(const StringData&) = delete;
 
+  // What it takes, beyond this object.
+  int64_t bytes() const { return static_cast<int64_t>(text.size() + marks.bytes()); }
+
   std::string text;
-  bool ascii;  // so that bytes are characters
+  Marks marks;  // which bytes are the user's
+  bool ascii;   // so that bytes are characters
   bool markup;
   Budget* budget;  // gets the memory back; null for a constant of the program
 };
@@ -39,8 +44,15 @@ struct Cell {
 };
 
 struct Undefined final : Cell {
-  explicit Undefined(std::string why) : message(std::move(why)) {}
-  std::string message;  // what to say when it is used as if it had a value
+  explicit Undefined(std::string why) : text(std::move(why)) {}
+  // `name` is no attribute of `type`; of no type: no variable.
+  Undefined(std::string_view of, std::string_view name) : text(name), type(of), missing(true) {}
+  // What to say when it is used as if it had a value.
+  std::string message() const;
+
+  std::string text;
+  std::string_view type = {};
+  bool missing = false;
 };
 
 struct List;
@@ -80,6 +92,7 @@ class Value final {
     return is_float() ? std::get<double>(data_) : static_cast<double>(integer());
   }
   const StringData& string() const { return *std::get<Str>(data_); }
+  const Str& shared_string() const { return std::get<Str>(data_); }
   const std::string& text() const { return string().text; }
   List& list() const { return *std::get<List*>(data_); }
   Dict& dict() const { return *std::get<Dict*>(data_); }
@@ -107,6 +120,7 @@ struct List final : Cell {
   std::vector<Value> items;
   size_t next = 0;          // a generator's first item that is still to come
   std::string description;  // of a range: "range(0, 3)"
+  std::string failure;      // of a generator: what it fails with behind the last item
 };
 
 // A dictionary in the order of insertion. Keys are hashable values.
@@ -118,6 +132,9 @@ struct Dict final : Cell {
   const Value* Find(const Value& key) const;
   const Value* Find(std::string_view key) const;
   void Set(Value key, Value value);
+  // Without a look whether the key is new.
+  void Append(Value key, Value value);
+  void Reserve(size_t count) { entries_.reserve(count); }
   const std::vector<Entry>& entries() const { return entries_; }
 
  private:
@@ -139,7 +156,7 @@ struct Arguments {
 // Functions, macros, namespaces, loops: what is neither data nor undefined.
 struct Object : Cell {
   virtual std::string_view type_name() const = 0;
-  virtual std::string Repr(Budget& budget) const = 0;
+  virtual MarkedText Repr(Budget& budget) const = 0;
   virtual bool callable() const { return false; }
   virtual Value Call(Interpreter& interpreter, const Arguments& arguments);
   // The attribute, or null if there is none of that name.
@@ -162,11 +179,21 @@ class Heap final {
     cells_.push_back(std::make_unique<T>(std::forward<Args>(args)...));
     return static_cast<T*>(cells_.back().get());
   }
+  // Of the template's own making.
   Value Text(std::string text, bool markup = false);
+  Value Text(MarkedText text, bool markup = false);
+  // A part of `string`, which `part` is a view into.
+  Value Part(const StringData& string, std::string_view part);
   Value MakeList(std::vector<Value> items, List::Type type = List::Type::kList);
   Value MakeUndefined(std::string message) { return Value(New<Undefined>(std::move(message))); }
+  // `type` lives on: a literal. Most of these are only tested for.
+  Value MakeMissing(std::string_view type, std::string_view name) {
+    return Value(New<Undefined>(type, name));
+  }
   void Insert(Dict& dict, Value key, Value value);
+  // What the template is given: all strings in it are the user's.
   Value FromJson(const nlohmann::ordered_json& json);
+  Value UserText(std::string text);
 
  private:
   Budget& budget_;
@@ -174,13 +201,18 @@ class Heap final {
 };
 
 bool Truthy(const Value& value);
+std::string_view TypeName(const List& list);
 std::string_view TypeName(const Value& value);  // Python's: "int", "str", ...
 size_t Hash(const Value& value);                // Fails for what is unhashable.
 bool Equal(const Value& a, const Value& b, Budget& budget);
 bool Less(const Value& a, const Value& b, std::string_view op, Budget& budget);  // a < b
 bool Contains(const Value& container, const Value& item, Budget& budget);  // item in container
-std::string ToText(const Value& value, Budget& budget);                    // str()
-std::string Repr(const Value& value, Budget& budget);
+void AppendText(const Value& value, Budget& budget, MarkedText& out);      // str()
+MarkedText Repr(const Value& value, Budget& budget);
+// Whether any of a string is the user's.
+inline bool IsMarked(const Value& value) {
+  return value.is_string() && !value.string().marks.none();
+}
 int64_t Length(const Value& value);  // len(); fails where Python does
 bool IsIterable(const Value& value);
 // What a for loop sees; uses a generator up.

@@ -45,6 +45,8 @@ size_t SpacesAfter(std::string_view text, size_t pos) {
   return pos;
 }
 
+bool IsGuarded(const AddedToken& token) { return token.special || LooksSpecial(token.content); }
+
 }  // namespace
 
 AddedTokens::AddedTokens() : token_of_node_{-1} {}
@@ -78,7 +80,8 @@ const AddedToken* AddedTokens::Match(std::string_view text, size_t pos, size_t& 
   return longest;
 }
 
-std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_special) const {
+std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_special,
+                                        const LiteralSpans& literal) const {
   std::vector<Segment> segments;
   size_t done = 0;  // everything before is in `segments`
   for (size_t pos = 0; pos < text.size() && !tokens_.empty();) {
@@ -88,6 +91,14 @@ std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_specia
     if (token == nullptr) {
       ++pos;
       continue;
+    }
+    if (literal.Touches(found.begin, found.end) && IsGuarded(*token)) {
+      // A shorter one may end before the user's text begins.
+      token = Match(text.substr(0, literal.FreeUntil(pos)), pos, found.end);
+      if (token == nullptr) {
+        ++pos;
+        continue;
+      }
     }
     pos = found.end;
     if (token->special && !parse_special) continue;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "engine/tokenizer/literal_spans.h"
 #include "engine/tokenizer/merge_symbols.h"
 #include "engine/tokenizer/pattern.h"
 #include "scheduler/types.h"
@@ -43,8 +44,10 @@ class AddedTokens final {
   void Add(const AddedToken& token, std::string_view content);
   bool empty() const { return tokens_.empty(); }
 
-  // Cuts `text` into segments, without empty ones. Special tokens are text unless `parse_special`.
-  std::vector<Segment> Split(std::string_view text, bool parse_special) const;
+  // Cuts `text` into segments, without empty ones. Special tokens are text unless `parse_special`;
+  // where `literal` covers any of it, one is text in any case, even if only by its looks.
+  std::vector<Segment> Split(std::string_view text, bool parse_special,
+                             const LiteralSpans& literal = {}) const;
 
  private:
   // The longest token that starts at `pos`: its index and `end`, or nullptr.

@@ -1,9 +1,11 @@
 #include "engine/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "engine/tokenizer/detokenizer.h"
+#include "engine/tokenizer/literal_spans.h"
 #include "engine/tokenizer/pipeline.h"
 #include "engine/tokenizer/text.h"
 
@@ -12,6 +14,7 @@ namespace {
 
 using tokenizer::Concat;
 using tokenizer::kNoToken;
+using tokenizer::LiteralSpans;
 using tokenizer::Pipeline;
 using tokenizer::Segment;
 
@@ -36,9 +39,27 @@ absl::Status EncodeWords(const Pipeline& pipeline, std::string_view text, bool a
   return absl::OkStatus();
 }
 
+// Where added tokens in the normalized text would be the user's own.
+std::vector<TextSpan> LiteralTokens(const Pipeline& pipeline, std::string_view raw,
+                                    std::string_view text, const LiteralSpans& literal) {
+  std::vector<TextSpan> spans;
+  std::set<TokenId> seen;
+  for (const Segment& segment : pipeline.added_in_normalized_text.Split(text, true)) {
+    if (segment.id == kNoToken || !seen.insert(segment.id).second) continue;
+    const std::string_view content = pipeline.vocabulary.text(segment.id);
+    const bool special = (pipeline.vocabulary.flags(segment.id) & tokenizer::kSpecial) != 0;
+    const auto normalized = pipeline.decoder.normalized_texts.find(segment.id);
+    if (!special && !tokenizer::LooksSpecial(content)) continue;
+    if (normalized == pipeline.decoder.normalized_texts.end()) continue;
+    tokenizer::FindLiteralOccurrences(raw, literal, content, text, normalized->second, spans);
+  }
+  return tokenizer::Merged(std::move(spans));
+}
+
 // Text between the tokens that were found in the raw text.
 absl::Status EncodeSegment(const Pipeline& pipeline, std::string_view raw, bool at_start,
-                           bool parse_special, std::vector<TokenId>& out) {
+                           bool parse_special, const LiteralSpans& literal,
+                           std::vector<TokenId>& out) {
   std::string normalized;
   std::string_view text = raw;
   if (!pipeline.normalizer.steps.empty()) {
@@ -49,7 +70,12 @@ absl::Status EncodeSegment(const Pipeline& pipeline, std::string_view raw, bool 
   if (pipeline.added_in_normalized_text.empty()) {
     return EncodeWords(pipeline, text, at_start, out);
   }
-  for (const Segment& segment : pipeline.added_in_normalized_text.Split(text, parse_special)) {
+  std::vector<TextSpan> spans;
+  if (parse_special && literal.Touches(0, raw.size())) {
+    spans = LiteralTokens(pipeline, raw, text, literal);
+  }
+  for (const Segment& segment :
+       pipeline.added_in_normalized_text.Split(text, parse_special, LiteralSpans(spans))) {
     if (segment.id != kNoToken) {
       out.push_back(segment.id);
       continue;
@@ -74,13 +100,16 @@ absl::Status Tokenizer::Encode(std::string_view text, const EncodeOptions& optio
         "a text of ", text.size(), " bytes is too long to tokenize (at most ", kMaxTextBytes, ")"));
   }
   if (options.add_special) out = pipeline_->prefix;
-  for (const Segment& segment : pipeline_->added_in_raw_text.Split(text, options.parse_special)) {
+  const LiteralSpans literal(options.literal_spans);
+  for (const Segment& segment :
+       pipeline_->added_in_raw_text.Split(text, options.parse_special, literal)) {
     if (segment.id != kNoToken) {
       out.push_back(segment.id);
       continue;
     }
-    absl::Status status = EncodeSegment(*pipeline_, TextOf(text, segment), segment.range.begin == 0,
-                                        options.parse_special, out);
+    absl::Status status =
+        EncodeSegment(*pipeline_, TextOf(text, segment), segment.range.begin == 0,
+                      options.parse_special, literal.From(segment.range.begin), out);
     if (!status.ok()) return status;
   }
   if (options.add_special) {

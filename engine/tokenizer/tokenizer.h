@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "engine/text_span.h"
 #include "scheduler/types.h"
 
 namespace skep::engine {
@@ -36,6 +37,11 @@ struct EncodeOptions {
   // user's
   // "<|im_start|>" cannot forge a turn. (Added tokens that are not special are always recognised.)
   bool parse_special = false;
+  // With parse_special: stretches of the text (sorted, disjoint) that come from users. No special
+  // token is found in them or reaches into them, nor any added token that looks like one
+  // ("<|im_start|>", "<｜User｜>"), whatever the vocabulary calls it. All else is as if the text were
+  // one: the borders are none for words and merges.
+  absl::Span<const TextSpan> literal_spans;
 };
 
 // Immutable and safe to share between threads.

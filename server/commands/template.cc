@@ -1,5 +1,6 @@
 // skep template.
 #include <ctime>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ using nlohmann::ordered_json;
 struct TemplateOptions {
   std::string model;
   std::string template_file;
+  std::string name;
   std::string messages_file;
   std::string tools_file;
   std::optional<std::string> bos;
@@ -52,12 +54,19 @@ absl::Status SetSpecialTokens(const TemplateOptions& options,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Render(const TemplateOptions& options) {
-  absl::StatusOr<std::string> source = options.template_file.empty()
-                                           ? ReadChatTemplate(options.model)
-                                           : ReadFile(options.template_file);
-  if (!source.ok()) return source.status();
-  absl::StatusOr<engine::ChatTemplate> compiled = engine::ChatTemplate::Compile(*source);
+absl::StatusOr<engine::ChatTemplate> Compile(const TemplateOptions& options) {
+  if (!options.template_file.empty()) {
+    absl::StatusOr<std::string> source = ReadFile(options.template_file);
+    if (!source.ok()) return source.status();
+    return engine::ChatTemplate::Compile(*source);
+  }
+  absl::StatusOr<std::map<std::string, std::string>> sources = ReadChatTemplates(options.model);
+  if (!sources.ok()) return sources.status();
+  return CompileChatTemplate(*sources, options.name);
+}
+
+absl::StatusOr<engine::RenderedChat> Render(const TemplateOptions& options) {
+  absl::StatusOr<engine::ChatTemplate> compiled = Compile(options);
   if (!compiled.ok()) return compiled.status();
   absl::StatusOr<ordered_json> messages = ReadJsonFile(options.messages_file);
   if (!messages.ok()) return messages.status();
@@ -86,12 +95,15 @@ int Template(const TemplateOptions& options) {
     Fail(absl::InvalidArgumentError("template: give --model or --template"));
     return 2;
   }
-  absl::StatusOr<std::string> text = Render(options);
-  if (!text.ok()) return Fail(text.status());
+  absl::StatusOr<engine::RenderedChat> chat = Render(options);
+  if (!chat.ok()) return Fail(chat.status());
   if (options.json) {
-    PrintJson({{"text", *text}});
+    ordered_json spans = ordered_json::array();
+    for (const engine::TextSpan& span : chat->literal_spans)
+      spans.push_back({span.begin, span.end});
+    PrintJson({{"text", chat->text}, {"literal_spans", std::move(spans)}});
   } else {
-    Print(*text);
+    Print(chat->text);
   }
   return 0;
 }
@@ -105,6 +117,8 @@ void AddTemplateCommand(CLI::App& app, Run& run) {
       ->type_name("PATH");
   command->add_option("--template", options->template_file, "Another template")
       ->type_name("FILE.jinja");
+  command->add_option("--name", options->name, "Of several templates of the model, this one")
+      ->type_name("NAME");
   command->add_option("--messages", options->messages_file, "The messages, a JSON array")
       ->type_name("FILE.json")
       ->required();

@@ -230,6 +230,7 @@ absl::StatusOr<ChatPrompt> ToChatPrompt(const v1::ChatPrompt& message, std::stri
     out.template_arguments = *std::move(arguments);
   }
   out.continue_final_message = message.continue_final_message();
+  out.parse_special_tokens = message.parse_special_tokens();
   out.add_generation_prompt = message.has_add_generation_prompt() ? message.add_generation_prompt()
                                                                   : !out.continue_final_message;
   return out;

@@ -8,6 +8,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/chat_template/chat_template.h"
 #include "engine/error.h"
 #include "engine/request.h"
 #include "engine/tokenizer/tokenizer.h"
@@ -135,6 +136,7 @@ absl::Status InferenceService::TokenizeNow(const v1::TokenizeRequest& request,
                                            v1::TokenizeResponse& response) const {
   engine::EncodeOptions options;
   std::string text;
+  std::vector<engine::TextSpan> literal_spans;
   if (request.has_text()) {
     absl::StatusOr<engine::TextPrompt> prompt = ToTextPrompt(request.text(), "text");
     if (!prompt.ok()) return prompt.status();
@@ -144,12 +146,14 @@ absl::Status InferenceService::TokenizeNow(const v1::TokenizeRequest& request,
   } else if (request.has_chat()) {
     absl::StatusOr<engine::ChatPrompt> prompt = ToChatPrompt(request.chat(), "chat");
     if (!prompt.ok()) return prompt.status();
-    absl::StatusOr<std::string> rendered = engine_->RenderChat(*prompt);
+    absl::StatusOr<engine::RenderedChat> rendered = engine_->RenderChat(*prompt);
     if (!rendered.ok()) return rendered.status();
     // The template writes the special tokens itself.
     options.add_special = false;
     options.parse_special = true;
-    text = *std::move(rendered);
+    text = std::move(rendered->text);
+    literal_spans = std::move(rendered->literal_spans);
+    if (!prompt->parse_special_tokens) options.literal_spans = literal_spans;
     response.set_rendered(text);
   } else {
     return engine::MakeError(Reason::kInvalidField, "prompt: one of text and chat is required",

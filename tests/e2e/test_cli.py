@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import struct
 import subprocess
 
 import pytest
@@ -47,6 +48,64 @@ def test_template(binary, model, tmp_path):
     other.write_text("{{ bos_token }}{{ messages[0].content }}{{ mood }}")
     assert skep(binary, "template", "--template", str(other), "--messages", str(messages), "--bos",
                 "<b>", "--kwargs", '{"mood": "!"}') == "<b>hi!"
+
+
+def test_template_options(binary, tmp_path):
+    messages = tmp_path / "messages.json"
+    messages.write_text(json.dumps([{"role": "user", "content": "hi"},
+                                    {"role": "assistant", "content": "so"}]))
+    tools = tmp_path / "tools.json"
+    tools.write_text('[{"name": "f", "n": 1.0}]')
+    source = tmp_path / "t.jinja"
+    source.write_text("{{ bos_token }}{{ tools | tojson }}{% for m in messages %}|{{ m.content }}"
+                      "{% endfor %}{{ eos_token }}{% if add_generation_prompt %}>{% endif %}"
+                      "{{ strftime_now('%Y') }}{{ x }}")
+    base = ("template", "--template", str(source), "--messages", str(messages), "--now", "0")
+    assert skep(binary, *base) == "null|hi|so>1970"
+    assert skep(binary, *base, "--tools", str(tools), "--no-generation-prompt", "--bos", "<s>",
+                "--eos", "</s>", "--kwargs", '{"x": [1, "é"]}') == (
+                    '<s>[{"name": "f", "n": 1.0}]|hi|so</s>1970[1, \'é\']')
+    assert skep(binary, *base, "--continue-final-message") == "null|hi|so"
+    spans = json.loads(skep(binary, *base, "--json"))
+    assert spans["text"] == "null|hi|so>1970" and spans["literal_spans"] == [[5, 7], [8, 10]]
+    source.write_text("a\n {{ 1 + }}")
+    assert "line 2, column" in skep(binary, *base, code=1)
+
+
+def gguf_with(texts):
+    """A GGUF file of strings alone."""
+    string = lambda text: struct.pack("<Q", len(text.encode())) + text.encode()
+    entries = b"".join(string(k) + struct.pack("<I", 8) + string(v) for k, v in texts.items())
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(texts)) + entries
+
+
+@pytest.mark.parametrize("kind", ["list", "object", "files", "gguf"])
+def test_named_templates(binary, tmp_path, kind):
+    named = {"default": "plain", "tool_use": "tools", "rag": "rag"}
+    folder = path = tmp_path / "model"
+    folder.mkdir()
+    if kind == "gguf":
+        path = folder / "model.gguf"
+        path.write_bytes(gguf_with({"general.architecture": "llama", **{
+            "tokenizer.chat_template" + ("" if k == "default" else f".{k}"): v
+            for k, v in named.items()}}))
+    elif kind == "files":
+        (folder / "additional_chat_templates").mkdir()
+        for name, text in named.items():
+            place = "chat_template" if name == "default" else f"additional_chat_templates/{name}"
+            (folder / f"{place}.jinja").write_text(text)
+    else:
+        (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": (
+            named if kind == "object" else
+            [{"name": k, "template": v} for k, v in named.items()])}))
+    messages, tools = tmp_path / "messages.json", tmp_path / "tools.json"
+    messages.write_text('[{"role": "user", "content": "hi"}]')
+    tools.write_text("[]")
+    base = ("template", "--model", str(path), "--messages", str(messages), "--bos", "", "--eos", "")
+    assert skep(binary, *base) == "plain"
+    assert skep(binary, *base, "--tools", str(tools)) == "tools"
+    assert skep(binary, *base, "--name", "rag") == "rag"
+    assert "default, rag, tool_use" in skep(binary, *base, "--name", "none", code=1)
 
 
 def test_inspect(binary, model):

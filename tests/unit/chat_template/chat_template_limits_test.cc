@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-absl::StatusOr<std::string> Render(const std::string& source,
-                                   const ChatTemplate::Limits& limits = {}) {
+absl::StatusOr<RenderedChat> Render(const std::string& source,
+                                    const ChatTemplate::Limits& limits = {}) {
   static const ordered_json messages = {{{"role", "user"}, {"content", "Hello, bee 🐝"}}};
   auto compiled = ChatTemplate::Compile(source);
   if (!compiled.ok()) return compiled.status();
@@ -67,6 +67,10 @@ TEST(ChatTemplateLimitsTest, RefusesWhatCostsTooMuch) {
       "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}"
       "{% endfor %}{{ ns.x|tojson }}",
       "{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}",
+      // A span of the user's for every other byte.
+      "{{ ('a' ~ messages[0].content[0]) * 10**7 }}",
+      "{{ ('ab' * 10**6)|replace('a', messages[0].content[0]) * 9 }}",
+      "{{ range(99999)|join(messages[0].content[0]) * 99 }}",
   };
   ChatTemplate::Limits limits;
   limits.steps = 2'000'000;
@@ -138,9 +142,9 @@ TEST(ChatTemplateLimitsTest, JudgesItsInputs) {
   inputs.messages = &messages;
   EXPECT_FALSE(compiled->Render(inputs).ok());
   messages = ordered_json::array();
-  EXPECT_EQ(*compiled->Render(inputs), "0");
+  EXPECT_EQ(compiled->Render(inputs)->text, "0");
   inputs.extra = {{"extra_value", 5}};
-  EXPECT_EQ(*compiled->Render(inputs), "05");
+  EXPECT_EQ(compiled->Render(inputs)->text, "05");
   inputs.extra = {{"messages", 5}};
   EXPECT_FALSE(compiled->Render(inputs).ok());
   inputs.extra = nullptr;

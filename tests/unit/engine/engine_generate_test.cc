@@ -242,7 +242,7 @@ TEST(EngineGenerateTest, ChatPrompts) {
   const ChatPrompt chat{.messages = {{{"role", "user"}, {"content", "abc"}}}};
   const auto rendered = engine->RenderChat(chat);
   ASSERT_TRUE(rendered.ok()) << rendered.status();
-  EXPECT_EQ(*rendered, "<s>abc</s>a");
+  EXPECT_EQ(rendered->text, "<s>abc</s>a");
   GenerationRequest request;
   request.prompt = chat;
   request.max_tokens = 3;
