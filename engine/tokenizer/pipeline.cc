@@ -50,7 +50,9 @@ absl::Status Pipeline::AddToken(const AddedToken& token) {
   std::string content = token.content;
   if (absl::Status status = normalizer.Apply(content); !status.ok()) return status;
   added_in_normalized_text.Add(token, content);
-  decoder.normalized_texts.insert_or_assign(token.id, std::move(content));
+  if (content != token.content) {
+    decoder.normalized_texts.insert_or_assign(token.id, std::move(content));
+  }
   return absl::OkStatus();
 }
 
@@ -64,6 +66,8 @@ void FindEndOfGeneration(const std::vector<TokenId>& more, Pipeline& pipeline) {
   const bool has_call = vocabulary.Find("<|call|>") || vocabulary.Find("<|calls|>");
   const bool has_last = vocabulary.Find("<|return|>") || vocabulary.Find("<|flush|>");
   if (const auto end = vocabulary.Find("<|end|>"); end && has_call && has_last) ids.erase(*end);
+  // Gemma 4's "</s>" is HTML.
+  if (const auto s = vocabulary.Find("</s>"); s && vocabulary.Find("<|tool_response>")) ids.erase(*s);
   if (pipeline.special_ids.eos) ids.insert(*pipeline.special_ids.eos);
   for (TokenId id : more) {
     if (vocabulary.Contains(id)) ids.insert(id);
