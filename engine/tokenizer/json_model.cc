@@ -1,5 +1,7 @@
 #include "engine/tokenizer/json_model.h"
 
+#include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "engine/tokenizer/bpe.h"
@@ -115,6 +117,41 @@ absl::Status FillBpe(const JsonNode& node, Pipeline& pipeline) {
   return absl::OkStatus();
 }
 
+// A number of the file as the library's JSON parser (serde_json) reads it: the digits as an
+// integer, times a power of ten, so that the last bit may differ from the nearest double. It
+// decides between ways to write a text that are equally good.
+double AsTheLibraryReads(double value) {
+  char text[32];
+  const auto written =
+      std::to_chars(text, text + sizeof(text), std::abs(value), std::chars_format::scientific);
+  uint64_t digits = 0;
+  int exponent = 0;
+  bool behind_point = false;
+  const char* at = text;
+  for (; at < written.ptr && *at != 'e'; ++at) {
+    if (*at == '.') {
+      behind_point = true;
+      continue;
+    }
+    digits = digits * 10 + static_cast<uint64_t>(*at - '0');
+    exponent -= behind_point ? 1 : 0;
+  }
+  int written_exponent = 0;
+  if (at < written.ptr) {
+    ++at;
+    if (*at == '+') ++at;
+    std::from_chars(at, written.ptr, written_exponent);
+  }
+  exponent += written_exponent;
+  constexpr int kMaxExponent = 300;  // no score is near
+  if (std::abs(exponent) > kMaxExponent) return value;
+  double power = 1;
+  const std::string power_text = Concat("1e", std::abs(exponent));
+  std::from_chars(power_text.data(), power_text.data() + power_text.size(), power);
+  const double result = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? result / power : result * power, value);
+}
+
 absl::Status FillUnigram(const JsonNode& node, Pipeline& pipeline) {
   UnigramOptions options;
   if (!node["unk_id"].is_null()) {
@@ -133,7 +170,7 @@ absl::Status FillUnigram(const JsonNode& node, Pipeline& pipeline) {
   pieces.reserve(node["vocab"].value().size());
   for (const nlohmann::json& pair : node["vocab"].value()) {  // checked by ReadScoredPieces
     const TokenId id = static_cast<TokenId>(pieces.size());
-    pieces.push_back({pair[0].get<std::string>(), pair[1].get<double>(),
+    pieces.push_back({pair[0].get<std::string>(), AsTheLibraryReads(pair[1].get<double>()),
                       (pipeline.vocabulary.flags(id) & kNotText) == 0});
   }
   auto model = Unigram::Make(std::move(pieces), std::move(options));

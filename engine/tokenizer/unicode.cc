@@ -1,5 +1,6 @@
 #include "engine/tokenizer/unicode.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <vector>
@@ -76,26 +77,12 @@ uint32_t ClassOf(char32_t code_point) {
   return code_point < kCodePoints ? table.kinds[table.kind[code_point]] : 0;
 }
 
-namespace {
-
-bool IsLetterLike(char32_t c) {  // Alphabetic, but neither letter nor mark
-  return (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
-         (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+bool IsRustWord(char32_t c) {
+  if ((ClassOf(c) & kWordBits) != 0 || c == 0x200C || c == 0x200D) return true;
+  if (c < 0x100) return false;  // only Oniguruma counts those in
+  return std::any_of(std::begin(kWordRanges), std::end(kWordRanges),
+                     [&](const auto& range) { return c >= range.first && c <= range.second; });
 }
-
-bool IsWord(char32_t c) {
-  constexpr uint32_t kWord = kLetter | kMark | kNd | kNl | kPc;
-  return (ClassOf(c) & kWord) != 0 || IsLetterLike(c);
-}
-
-}  // namespace
-
-bool IsOnigurumaWord(char32_t c) {
-  // Its table of Latin-1 counts ² ³ ¹ ¼ ½ ¾ in.
-  return IsWord(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);
-}
-
-bool IsRustWord(char32_t c) { return IsWord(c) || c == 0x200C || c == 0x200D; }
 
 std::optional<uint32_t> ClassByName(std::string_view name) {
   for (const NamedClass& entry : kUnions) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/tokenizer/steps.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
 
@@ -58,6 +59,7 @@ absl::StatusOr<std::unique_ptr<Unigram>> Unigram::Make(std::vector<UnigramPiece>
 absl::Status Unigram::FindBest(std::string_view word, std::vector<Best>& best) const {
   best.assign(word.size() + 1, Best());
   size_t character = 0;
+  uint64_t ways = word.size();
   for (size_t begin = 0; begin < word.size(); begin += character) {
     DecodeUtf8(word, begin, character);
     const double score_so_far = best[begin].score;
@@ -70,6 +72,7 @@ absl::Status Unigram::FindBest(std::string_view word, std::vector<Best>& best) c
     trie_.VisitPrefixes(word.substr(begin), [&](size_t length, int32_t id) {
       consider(length, pieces_[id].score, id);
       is_piece |= length == character;
+      ++ways;
     });
     if (is_piece) continue;
     if (!options_.unk) {
@@ -78,6 +81,7 @@ absl::Status Unigram::FindBest(std::string_view word, std::vector<Best>& best) c
     }
     consider(character, unk_score_, *options_.unk);
   }
+  CountSteps(ways);
   return absl::OkStatus();
 }
 

@@ -65,6 +65,7 @@ def write_cases(folder, tokenizer, strings, add_special):
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))  # scores may lose their last bit
     plain_tokenizer = without_special_names(tokenizer)
     out = bytearray([add_special])
     for text in strings:

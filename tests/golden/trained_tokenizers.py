@@ -102,8 +102,8 @@ def albert():
                                             normalizers.StripAccents(), normalizers.Lowercase(),
                                             normalizers.Precompiled(charsmap("nfkc_cf"))]),
                       pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(),
-                                               pre_tokenizers.Metaspace(prepend_scheme="first")]),
-                      decoders.Metaspace(prepend_scheme="first"), ("<unk>", "[CLS]"))
+                                               pre_tokenizers.Metaspace(prepend_scheme="always")]),
+                      decoders.Metaspace(prepend_scheme="always"), ("<unk>", "[CLS]"))
     return tokenizer, False
 
 
@@ -141,7 +141,7 @@ def bpe_some_bytes():
     """Byte fallback where only some bytes are pieces, and unknown characters among them."""
     tokenizer = train(models.BPE(unk_token="<unk>"), trainers.BpeTrainer, normalizers.Nmt(),
                       pre_tokenizers.FixedLength(length=7), decoders.Sequence(
-                          [decoders.Replace(Regex("a+"), "_"), decoders.Strip("e", 1, 1)]),
+                          [decoders.Replace(Regex("a+"), "_"), decoders.Strip("_", 0, 1), decoders.Strip("e", 1, 0)]),
                       ("<unk>", *byte_pieces()[:0xd8]))
     data = json.loads(tokenizer.to_str())
     data["added_tokens"] = [t for t in data["added_tokens"] if not t["content"].startswith("<0x")]
@@ -177,7 +177,7 @@ def letters(individual, behavior):
     tokenizer = train(models.BPE(unk_token="<unk>", fuse_unk=True), trainers.BpeTrainer, normalizers.NFD(),
                       pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=individual),
                                                pre_tokenizers.Punctuation(behavior)]),
-                      decoders.Sequence([decoders.Fuse(), decoders.Replace("the", "ete"), decoders.Strip("t", 2, 1),
+                      decoders.Sequence([decoders.Fuse(), decoders.Replace("the", "ete"), decoders.Strip("t", 2, 0),
                                          decoders.Metaspace(replacement="o", prepend_scheme="never")]))
     return tokenizer, False
 
@@ -203,8 +203,8 @@ def byte_level_words():
                            pre_tokenizers.Split("e", "merged_with_next", invert=True)]),
                       decoders.ByteLevel())
     tokenizer.post_processor = processors.Sequence(
-        [processors.ByteLevel(), processors.TemplateProcessing(single="<unk> $A", special_tokens=[("<unk>", 0)]),
-         processors.TemplateProcessing(single="$A <unk>", special_tokens=[("<unk>", 0)])])
+        [processors.ByteLevel(), processors.TemplateProcessing(single="<unk> $A <unk>",
+                                                               special_tokens=[("<unk>", 0)])])
     return tokenizer, True
 
 

@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   }
   std::vector<std::string> texts;
   for (int i = 2; i < argc; ++i) texts.push_back(ReadFile(argv[i]));
-  std::vector<skep::engine::TokenId> ids;
+  std::vector<skep::TokenId> ids;
   std::string line;
   for (size_t i = 0; std::getline(std::cin, line); i = (i + 1) % texts.size()) {
     const auto begin = std::chrono::steady_clock::now();

@@ -15,7 +15,7 @@
 
 namespace {
 
-using skep::engine::TokenId;
+using skep::TokenId;
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
