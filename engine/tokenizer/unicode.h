@@ -58,10 +58,13 @@ enum ClassBits : uint32_t {
 // The bits of a code point; 0 for unassigned ones, surrogates and anything above U+10FFFF.
 uint32_t ClassOf(char32_t code_point);
 
-// \w of the engine that tokenizers are written for (Oniguruma), and of Rust's crate regex, by which
-// the library looks at added tokens: letters, marks, decimal digits, connectors, letter-like
-// symbols.
-bool IsOnigurumaWord(char32_t code_point);
+// \w of the engine that tokenizers are written for (Oniguruma): these bits, letter-like symbols,
+// and some of Latin-1's digits.
+inline constexpr uint32_t kWordBits = kLetter | kMark | kNd | kNl | kPc;
+inline constexpr std::pair<char32_t, char32_t> kWordRanges[] = {
+    {0xB2, 0xB3},       {0xB9, 0xB9},       {0xBC, 0xBE},      {0x24B6, 0x24E9},
+    {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+// \w of Rust's crate regex, by which the library looks at added tokens and white space.
 bool IsRustWord(char32_t code_point);
 
 // The bits of a name as in \p{Name}: "L", "Lu", "P", "Han" ...; nullopt for an unknown one.
