@@ -105,7 +105,8 @@ TEST(HostileJson, ErrorsOfOtherComponentsNameThePlace) {
               {{"type", "CharDelimiterSplit"}, {"delimiter", "ab"}}, "one character");
   in_sequence("pre_tokenizer", "pretokenizers", {{"type", "Metaspace"}, {"replacement", ""}},
               "one character");
-  const json unigram = {{"type", "Unigram"}, {"unk_id", 0}, {"vocab", {{"u", 0.0}, {"a", -1.0}}}};
+  const json unigram = {
+      {"type", "Unigram"}, {"unk_id", 0}, {"vocab", json::parse(R"([["u", 0.0], ["a", -1.0]])")}};
   const auto unigram_with = [&](const char* key, const json& value, const std::string& wanted) {
     json model = unigram;
     model[key] = value;
@@ -113,8 +114,8 @@ TEST(HostileJson, ErrorsOfOtherComponentsNameThePlace) {
   };
   unigram_with("unk_id", 2, "unknown token's id is 2");
   unigram_with("unk_id", -1, "model.unk_id");
-  unigram_with("vocab", {{"u", "x"}}, "entry 0");
-  unigram_with("vocab", {{{"u", 0}}}, "entry 0");
+  unigram_with("vocab", json::parse(R"([["u", "x"]])"), "entry 0");
+  unigram_with("vocab", json::parse(R"([{"u": 0}])"), "entry 0");
   unigram_with("vocab", json::object(), "an array");
 }
 
