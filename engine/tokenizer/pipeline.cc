@@ -60,14 +60,16 @@ void FindEndOfGeneration(const std::vector<TokenId>& more, Pipeline& pipeline) {
   const Vocabulary& vocabulary = pipeline.vocabulary;
   std::set<TokenId> ids;
   for (std::string_view name : kEndNames) {
-    if (const auto id = vocabulary.Find(name)) ids.insert(*id);
+    const auto id = vocabulary.Find(name);
+    if (!id) continue;
+    // Where it is text, this is HTML (Qwen, Gemma 4).
+    if (name == "</s>" && (vocabulary.flags(*id) & kSpecial) == 0) continue;
+    ids.insert(*id);
   }
   // Where a message ends with <|return|> or <|call|>, <|end|> only ends a part of it (gpt-oss).
   const bool has_call = vocabulary.Find("<|call|>") || vocabulary.Find("<|calls|>");
   const bool has_last = vocabulary.Find("<|return|>") || vocabulary.Find("<|flush|>");
   if (const auto end = vocabulary.Find("<|end|>"); end && has_call && has_last) ids.erase(*end);
-  // Gemma 4's "</s>" is HTML.
-  if (const auto s = vocabulary.Find("</s>"); s && vocabulary.Find("<|tool_response>")) ids.erase(*s);
   if (pipeline.special_ids.eos) ids.insert(*pipeline.special_ids.eos);
   for (TokenId id : more) {
     if (vocabulary.Contains(id)) ids.insert(id);
