@@ -22,9 +22,14 @@ bool HasClassAt(std::string_view text, size_t pos, uint32_t bits) {
   return (ClassOf(DecodeUtf8(text, pos, length)) & bits) != 0;
 }
 
+bool IsWordAt(std::string_view text, size_t pos) {
+  size_t length = 0;
+  return IsRustWord(DecodeUtf8(text, pos, length));
+}
+
 bool TouchesWord(std::string_view text, Range range) {
-  return (range.begin > 0 && HasClassAt(text, PreviousCharacter(text, range.begin), kWord)) ||
-         (range.end < text.size() && HasClassAt(text, range.end, kWord));
+  return (range.begin > 0 && IsWordAt(text, PreviousCharacter(text, range.begin))) ||
+         (range.end < text.size() && IsWordAt(text, range.end));
 }
 
 size_t SpacesBefore(std::string_view text, size_t pos, size_t limit) {
@@ -104,7 +109,8 @@ std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_specia
     if (token->special && !parse_special) continue;
     if (token->single_word && TouchesWord(text, found)) continue;
     if (token->lstrip) found.begin = SpacesBefore(text, found.begin, done);
-    if (token->rstrip) pos = found.end = SpacesAfter(text, found.end);
+    // The search goes on behind the token itself: tokens of white space are found there, too.
+    if (token->rstrip) found.end = SpacesAfter(text, found.end);
     if (done < found.begin) segments.push_back({{done, found.begin}, kNoToken});
     segments.push_back({found, token->id});
     done = found.end;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_format.h"
 #include "engine/tokenizer/byte_alphabet.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
+#include "engine/tokenizer/word_tokenizer.h"
 
 namespace skep::engine::tokenizer {
 namespace {
@@ -15,25 +17,6 @@ uint64_t PairKey(TokenId left, TokenId right) {
 
 }  // namespace
 
-bool SplitsAtWordMarks(const Vocabulary& vocabulary) {
-  for (TokenId id = 0; id < vocabulary.size(); ++id) {
-    if (vocabulary.flags(id) & (kAbsent | kNotText)) continue;
-    const std::string_view text = vocabulary.text(id);
-    for (size_t at = text.find(kWordMark); at != std::string_view::npos;
-         at = text.find(kWordMark, at + 1)) {
-      if (at > 0 && !text.substr(0, at).ends_with(kWordMark)) return false;
-    }
-  }
-  return true;
-}
-
-size_t FirstWordEnd(std::string_view text) {
-  size_t pos = 0;
-  while (text.substr(pos).starts_with(kWordMark)) pos += kWordMark.size();
-  const size_t mark = text.find(kWordMark, pos);
-  return mark == std::string_view::npos ? text.size() : mark;
-}
-
 Bpe::Bpe(const Vocabulary& vocabulary, BpeOptions options)
     : vocabulary_(vocabulary), options_(std::move(options)) {
   byte_ids_.fill(kNoToken);
@@ -42,8 +25,9 @@ Bpe::Bpe(const Vocabulary& vocabulary, BpeOptions options)
     AppendUtf8(options_.byte_level ? ByteToLetter(byte) : byte, letter);
     byte_ids_[byte] = vocabulary_.FindText(letter).value_or(kNoToken);
   }
-  if (options_.byte_fallback) {
-    byte_pieces_ = vocabulary_.BytePieces().value_or(std::vector<TokenId>());
+  byte_pieces_.fill(kNoToken);
+  for (int byte = 0; byte < 256 && options_.byte_fallback; ++byte) {
+    byte_pieces_[byte] = vocabulary_.Find(absl::StrFormat("<0x%02X>", byte)).value_or(kNoToken);
   }
   if (options_.byte_level && options_.ignore_merges) {
     for (TokenId id = 0; id < vocabulary_.size(); ++id) {
@@ -53,9 +37,20 @@ Bpe::Bpe(const Vocabulary& vocabulary, BpeOptions options)
       }
     }
   }
-  words_start_at_mark_ = !options_.byte_level && !options_.ignore_merges && !byte_pieces_.empty() &&
-                         options_.continuing_subword_prefix.empty() &&
-                         options_.end_of_word_suffix.empty() && SplitsAtWordMarks(vocabulary_);
+  const bool has_all_bytes =
+      std::find(byte_pieces_.begin(), byte_pieces_.end(), kNoToken) == byte_pieces_.end();
+  splits_at_word_marks_ = !options_.byte_level && !options_.ignore_merges && has_all_bytes &&
+                          options_.continuing_subword_prefix.empty() &&
+                          options_.end_of_word_suffix.empty() && SplitsAtWordMarks(vocabulary_);
+}
+
+bool Bpe::HasAllBytes(const Vocabulary& vocabulary) {
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string letter;
+    AppendUtf8(ByteToLetter(static_cast<uint8_t>(byte)), letter);
+    if (!vocabulary.FindText(letter)) return false;
+  }
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<Bpe>> Bpe::Make(const Vocabulary& vocabulary,
@@ -71,10 +66,8 @@ absl::Status Bpe::AddMerges(const std::vector<MergeRule>& merges, bool strict) {
   std::string merged;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const auto [left, right] = merges[rank];
-    std::string_view rest = right;
-    if (rest.starts_with(options_.continuing_subword_prefix)) {
-      rest.remove_prefix(options_.continuing_subword_prefix.size());
-    }
+    const std::string_view rest =
+        right.substr(std::min(right.size(), options_.continuing_subword_prefix.size()));
     merged.assign(left);
     merged.append(rest);
     const std::optional<TokenId> left_id = vocabulary_.Find(left);
@@ -87,8 +80,8 @@ absl::Status Bpe::AddMerges(const std::vector<MergeRule>& merges, bool strict) {
                  !left_id ? left : (!right_id ? right : std::string_view(merged)),
                  "' is not in the vocabulary"));
     }
-    merges_.try_emplace(PairKey(*left_id, *right_id),
-                        Merge{static_cast<uint32_t>(rank), *merged_id});
+    merges_.insert_or_assign(PairKey(*left_id, *right_id),
+                             Merge{static_cast<uint32_t>(rank), *merged_id});
   }
   return absl::OkStatus();
 }
@@ -106,24 +99,6 @@ std::vector<std::pair<TokenId, TokenId>> Bpe::Merges() const {
   return result;
 }
 
-absl::Status Bpe::Tokenize(std::string_view word, std::vector<TokenId>& out) const {
-  while (words_start_at_mark_ && !word.empty()) {
-    const size_t end = FirstWordEnd(word);
-    TokenizePart(word.substr(0, end), out);
-    word.remove_prefix(end);
-  }
-  if (!word.empty()) TokenizePart(word, out);
-  return absl::OkStatus();
-}
-
-void Bpe::TokenizePart(std::string_view word, std::vector<TokenId>& out) const {
-  const bool remember = word.size() <= WordCache::kMaxWordBytes;
-  if (remember && cache_.Find(word, out)) return;
-  const size_t before = out.size();
-  TokenizeUncached(word, out);
-  if (remember) cache_.Insert(word, out.data() + before, out.data() + out.size());
-}
-
 std::optional<TokenId> Bpe::FindWholeWord(std::string_view word) const {
   if (!options_.byte_level) return vocabulary_.FindText(word);
   const auto found = whole_words_.find(word);
@@ -131,11 +106,11 @@ std::optional<TokenId> Bpe::FindWholeWord(std::string_view word) const {
   return found->second;
 }
 
-void Bpe::TokenizeUncached(std::string_view word, std::vector<TokenId>& out) const {
+absl::Status Bpe::Tokenize(std::string_view word, std::vector<TokenId>& out) const {
   if (options_.ignore_merges) {
     if (const std::optional<TokenId> id = FindWholeWord(word)) {
       out.push_back(*id);
-      return;
+      return absl::OkStatus();
     }
   }
   std::vector<Symbol> symbols;
@@ -151,6 +126,7 @@ void Bpe::TokenizeUncached(std::string_view word, std::vector<TokenId>& out) con
     return found->second;
   });
   for (const Symbol& symbol : symbols) out.push_back(symbol.id);
+  return absl::OkStatus();
 }
 
 void Bpe::SplitBytes(std::string_view word, std::vector<Symbol>& symbols) const {
@@ -177,30 +153,54 @@ TokenId Bpe::FindCharacter(std::string_view word, size_t begin, size_t length) c
   return vocabulary_.FindText(Concat(prefix, character, suffix)).value_or(kNoToken);
 }
 
+// The bytes of a character as it is looked up, with prefix and suffix.
+bool Bpe::AppendBytePieces(std::string_view word, size_t begin, size_t length,
+                           std::vector<Symbol>& symbols) const {
+  if (!options_.byte_fallback) return false;
+  const std::string_view prefix =
+      begin > 0 ? std::string_view(options_.continuing_subword_prefix) : "";
+  const std::string_view suffix =
+      begin + length == word.size() ? std::string_view(options_.end_of_word_suffix) : "";
+  const size_t before = symbols.size();
+  for (std::string_view part : {prefix, word.substr(begin, length), suffix}) {
+    for (char byte : part) {
+      const TokenId id = byte_pieces_[static_cast<uint8_t>(byte)];
+      if (id == kNoToken) {
+        symbols.resize(before);
+        return false;
+      }
+      symbols.push_back({static_cast<uint32_t>(begin), 1, id});
+    }
+  }
+  return true;
+}
+
 void Bpe::SplitCharacters(std::string_view word, std::vector<Symbol>& symbols) const {
-  bool after_unknown = false;
+  // A run of unknown characters is written when a known one follows or the word ends; characters
+  // written as bytes do not end it (as in the original, where only some bytes are pieces).
+  std::optional<Symbol> unknown;
+  const auto write_unknown = [&] {
+    if (unknown) symbols.push_back(*unknown);
+    unknown.reset();
+  };
   size_t length = 0;
   for (size_t pos = 0; pos < word.size(); pos += length) {
     DecodeUtf8(word, pos, length);
     const uint32_t begin = static_cast<uint32_t>(pos);
     const TokenId id = FindCharacter(word, pos, length);
     if (id != kNoToken) {
+      write_unknown();
       symbols.push_back({begin, static_cast<uint32_t>(length), id});
-      after_unknown = false;
-    } else if (!byte_pieces_.empty()) {
-      for (uint32_t i = 0; i < length; ++i) {
-        symbols.push_back({begin + i, 1, byte_pieces_[static_cast<uint8_t>(word[pos + i])]});
-      }
-      after_unknown = false;
-    } else if (options_.unk) {
-      if (after_unknown && options_.fuse_unk) {
-        symbols.back().length += static_cast<uint32_t>(length);
-      } else {
-        symbols.push_back({begin, static_cast<uint32_t>(length), *options_.unk});
-      }
-      after_unknown = true;
+    } else if (AppendBytePieces(word, pos, length, symbols) || !options_.unk) {
+      continue;
+    } else if (unknown && options_.fuse_unk) {
+      unknown->length += static_cast<uint32_t>(length);
+    } else {
+      write_unknown();
+      unknown = Symbol{begin, static_cast<uint32_t>(length), *options_.unk};
     }
   }
+  write_unknown();
 }
 
 }  // namespace skep::engine::tokenizer

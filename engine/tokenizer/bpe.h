@@ -17,7 +17,6 @@
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/token_model.h"
 #include "engine/tokenizer/vocabulary.h"
-#include "engine/tokenizer/word_cache.h"
 
 namespace skep::engine::tokenizer {
 
@@ -42,8 +41,12 @@ class Bpe final : public TokenModel {
                                                    const std::vector<MergeRule>& merges,
                                                    bool strict, BpeOptions options);
 
+  // Whether `vocabulary` has a piece for each letter of the byte alphabet: no word is unknown.
+  static bool HasAllBytes(const Vocabulary& vocabulary);
+
   absl::Status Tokenize(std::string_view word, std::vector<TokenId>& out) const override;
   std::string_view kind() const override { return "BPE"; }
+  bool splits_at_word_marks() const override { return splits_at_word_marks_; }
 
   const BpeOptions& options() const { return options_; }
   // The merges by rank, as pairs of ids.
@@ -53,33 +56,22 @@ class Bpe final : public TokenModel {
   Bpe(const Vocabulary& vocabulary, BpeOptions options);
 
   absl::Status AddMerges(const std::vector<MergeRule>& merges, bool strict);
-  void TokenizePart(std::string_view word, std::vector<TokenId>& out) const;
-  void TokenizeUncached(std::string_view word, std::vector<TokenId>& out) const;
   std::optional<TokenId> FindWholeWord(std::string_view word) const;
   void SplitBytes(std::string_view word, std::vector<Symbol>& symbols) const;
   void SplitCharacters(std::string_view word, std::vector<Symbol>& symbols) const;
   TokenId FindCharacter(std::string_view word, size_t begin, size_t length) const;
+  bool AppendBytePieces(std::string_view word, size_t begin, size_t length,
+                        std::vector<Symbol>& symbols) const;
 
   const Vocabulary& vocabulary_;
   BpeOptions options_;
   std::array<TokenId, 256> byte_ids_;  // byte level: of the single bytes; else of ASCII characters
-  std::vector<TokenId> byte_pieces_;   // <0x00> to <0xFF>, or empty
+  std::array<TokenId, 256> byte_pieces_;         // <0x00> to <0xFF> where there are such
   absl::flat_hash_map<uint64_t, Merge> merges_;  // left id << 32 | right id
   absl::flat_hash_map<std::string, TokenId, StringHash, StringEqual>
-      whole_words_;                   // byte level and ignore_merges: by bytes
-  bool words_start_at_mark_ = false;  // see SplitsAtWordMarks
-  mutable WordCache cache_;
+      whole_words_;  // byte level and ignore_merges: by bytes
+  bool splits_at_word_marks_ = false;
 };
-
-// "▁" (U+2581), SentencePiece's space.
-inline constexpr std::string_view kWordMark = "\xE2\x96\x81";
-
-// Whether no piece of text holds a word mark behind another character. Then no merge ever crosses
-// the place before a mark, and a text may be cut there without changing the result, so that its
-// words can be remembered.
-bool SplitsAtWordMarks(const Vocabulary& vocabulary);
-// The end of the first part of `text` (not empty) when it is cut before marks.
-size_t FirstWordEnd(std::string_view text);
 
 }  // namespace skep::engine::tokenizer
 

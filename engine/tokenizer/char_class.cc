@@ -112,6 +112,13 @@ class ClassParser final {
       case 'd':
         out.AddBits(kNd);
         return true;
+      case 'D':
+        out.AddNotBits(kNd);
+        return true;
+      case 'w':
+        out.AddBits(kWordBits);
+        for (const auto& [first, last] : kWordRanges) out.AddRange(first, last);
+        return true;
       case 'p':
         return ParseProperty(out, /*negated=*/false);
       case 'P':

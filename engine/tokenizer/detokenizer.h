@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "engine/tokenizer/decode_stream.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "scheduler/types.h"
 
@@ -30,8 +31,7 @@ class Detokenizer final {
  private:
   const Tokenizer* tokenizer_;
   bool skip_special_;
-  bool started_ = false;    // some id was shown: the rules of the first one no longer apply
-  int spaces_to_drop_ = 0;  // leading spaces that the text still loses
+  tokenizer::DecodeStream stream_;
   std::string held_;
 };
 

@@ -11,6 +11,7 @@
 #include <queue>
 #include <vector>
 
+#include "engine/tokenizer/steps.h"
 #include "scheduler/types.h"
 
 namespace skep::engine::tokenizer {
@@ -41,6 +42,7 @@ void MergeFewSymbols(std::vector<Symbol>& symbols, const FindMerge& find_merge) 
     for (size_t i = 0; i < merges.size(); ++i) {
       if (merges[i] && (best == merges.size() || merges[i]->rank < merges[best]->rank)) best = i;
     }
+    CountSteps(merges.size());
     if (best == merges.size()) return;
     symbols[best].length += symbols[best + 1].length;
     symbols[best].id = merges[best]->id;
@@ -80,9 +82,11 @@ void MergeManySymbols(std::vector<Symbol>& symbols, const FindMerge& find_merge)
     candidates.push({merge->rank, left, symbols[left].length + symbols[right].length, merge->id});
   };
   for (uint32_t i = 0; i + 1 < size; ++i) consider(i, i + 1);
+  CountSteps(size);
   while (!candidates.empty()) {
     const Candidate candidate = candidates.top();
     candidates.pop();
+    CountSteps(2);
     const uint32_t left = candidate.left;
     const uint32_t right = next[left];
     if (symbols[left].length == 0 || right >= size ||

@@ -14,7 +14,7 @@ class LiteralPattern final : public Pattern {
   explicit LiteralPattern(std::string literal) : literal_(std::move(literal)) {}
 
   absl::Status FindAll(std::string_view text, std::vector<Range>& matches) const override {
-    if (literal_.empty()) return absl::OkStatus();
+    if (literal_.empty()) return FindEmpty(text, matches);
     for (size_t pos = text.find(literal_); pos != std::string_view::npos;
          pos = text.find(literal_, pos + literal_.size())) {
       matches.push_back({pos, pos + literal_.size()});
@@ -24,6 +24,17 @@ class LiteralPattern final : public Pattern {
   std::string_view engine() const override { return "literal"; }
 
  private:
+  // An empty match before each character, and one at the end.
+  static absl::Status FindEmpty(std::string_view text, std::vector<Range>& matches) {
+    size_t length = 0;
+    for (size_t pos = 0; pos < text.size(); pos += length) {
+      matches.push_back({pos, pos});
+      DecodeUtf8(text, pos, length);
+    }
+    if (!text.empty()) matches.push_back({text.size(), text.size()});
+    return absl::OkStatus();
+  }
+
   std::string literal_;
 };
 

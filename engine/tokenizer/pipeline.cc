@@ -50,7 +50,9 @@ absl::Status Pipeline::AddToken(const AddedToken& token) {
   std::string content = token.content;
   if (absl::Status status = normalizer.Apply(content); !status.ok()) return status;
   added_in_normalized_text.Add(token, content);
-  decoder.normalized_texts.insert_or_assign(token.id, std::move(content));
+  if (content != token.content) {
+    decoder.normalized_texts.insert_or_assign(token.id, std::move(content));
+  }
   return absl::OkStatus();
 }
 
@@ -58,7 +60,11 @@ void FindEndOfGeneration(const std::vector<TokenId>& more, Pipeline& pipeline) {
   const Vocabulary& vocabulary = pipeline.vocabulary;
   std::set<TokenId> ids;
   for (std::string_view name : kEndNames) {
-    if (const auto id = vocabulary.Find(name)) ids.insert(*id);
+    const auto id = vocabulary.Find(name);
+    if (!id) continue;
+    // Where it is text, this is HTML (Qwen, Gemma 4).
+    if (name == "</s>" && (vocabulary.flags(*id) & kSpecial) == 0) continue;
+    ids.insert(*id);
   }
   // Where a message ends with <|return|> or <|call|>, <|end|> only ends a part of it (gpt-oss).
   const bool has_call = vocabulary.Find("<|call|>") || vocabulary.Find("<|calls|>");

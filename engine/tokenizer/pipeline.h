@@ -3,6 +3,7 @@
 #ifndef SKEP_ENGINE_TOKENIZER_PIPELINE_H_
 #define SKEP_ENGINE_TOKENIZER_PIPELINE_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,8 +15,12 @@
 #include "engine/tokenizer/pre_tokenizer.h"
 #include "engine/tokenizer/token_model.h"
 #include "engine/tokenizer/vocabulary.h"
+#include "engine/tokenizer/word_cache.h"
 
 namespace skep::engine::tokenizer {
+
+inline constexpr const char* kComponents[] = {"normalizer", "pre_tokenizer", "post_processor",
+                                              "decoder"};
 
 // The ids with a meaning. Those outside the vocabulary are absent.
 struct SpecialIds {
@@ -40,10 +45,15 @@ struct Pipeline {
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
   std::unique_ptr<TokenModel> model;
+  mutable WordCachePool word_caches;
   Decoder decoder;
   std::vector<TokenId> prefix;  // what add_special puts before a text
   std::vector<TokenId> suffix;  // and behind
   SpecialIds special_ids;
+  // Of a tokenizer.json: "normalizer", "pre_tokenizer", "post_processor" and "decoder" as written
+  // there.
+  std::map<std::string, std::string> components;
+  std::vector<std::string> notes;  // what the files ask for and Skep leaves out, in sentences
 
   // Adds `token` to the list and to the search. `normalizer` must be complete.
   absl::Status AddToken(const AddedToken& token);

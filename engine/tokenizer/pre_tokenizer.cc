@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/tokenizer/byte_alphabet.h"
+#include "engine/tokenizer/library_classes.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
 
@@ -101,15 +102,19 @@ std::vector<Range> FindCharacters(std::string_view text, const Predicate& predic
   return matches;
 }
 
-bool IsPunctuation(char32_t c) {
-  if (c < 128) return (ClassOf(c) & (kPunctuation | kSymbol)) != 0;
-  return (ClassOf(c) & kPunctuation) != 0;
+bool IsPunctuation(char32_t c) { return (LibraryClassOf(c) & kLibraryPunctuation) != 0; }
+bool IsNumber(char32_t c) { return (LibraryClassOf(c) & kLibraryNumber) != 0; }
+bool IsSpace(char32_t c) { return (ClassOf(c) & kSpace) != 0; }
+
+// What UnicodeScripts calls one script; 0 never cuts.
+uint8_t ScriptIn(std::string_view text, size_t pos, size_t& length) {
+  return ScriptOf(DecodeUtf8(text, pos, length));
 }
 
 // Applies one step to all words.
 class StepRunner final {
  public:
-  StepRunner(bool at_start, Words& words) : at_start_(at_start), words_(words) {}
+  explicit StepRunner(Words& words) : words_(words) {}
 
   absl::Status operator()(const SplitStep& step) {
     std::vector<std::string_view> result;
@@ -123,12 +128,73 @@ class StepRunner final {
         AppendCut(word, matches, step.behavior, step.invert, result);
       }
     }
-    words_.views = std::move(result);
-    return absl::OkStatus();
+    return Take(std::move(result));
+  }
+
+  // Runs of word characters, runs of others, and nothing of white space.
+  absl::Status operator()(const WhitespaceStep&) {
+    std::vector<std::string_view> result;
+    for (std::string_view word : words_.views) {
+      size_t begin = 0, length = 0;
+      int kind = 0;  // of the run from `begin` on: 0 space, 1 word, 2 other
+      for (size_t pos = 0; pos < word.size(); pos += length) {
+        const char32_t c = DecodeUtf8(word, pos, length);
+        const int next = IsRustWord(c) ? 1 : (IsSpace(c) ? 0 : 2);
+        if (next == kind) continue;
+        if (kind != 0) result.push_back(word.substr(begin, pos - begin));
+        begin = pos;
+        kind = next;
+      }
+      if (kind != 0) result.push_back(word.substr(begin));
+    }
+    return Take(std::move(result));
+  }
+
+  absl::Status operator()(const WhitespaceSplitStep&) {
+    return CutAtCharacters(IsSpace, SplitBehavior::kRemoved);
+  }
+
+  absl::Status operator()(const DelimiterStep& step) {
+    return CutAtLiteral(step.delimiter, SplitBehavior::kRemoved);
+  }
+
+  // As the library has it, what stands before the first character of a script is dropped.
+  absl::Status operator()(const UnicodeScriptsStep&) {
+    std::vector<std::string_view> result;
+    for (std::string_view word : words_.views) {
+      size_t begin = 0, length = 0;
+      uint8_t script = 0;
+      for (size_t pos = 0; pos < word.size(); pos += length) {
+        const uint8_t next = ScriptIn(word, pos, length);
+        if (next == 0 || next == script) continue;
+        if (script != 0) result.push_back(word.substr(begin, pos - begin));
+        begin = pos;
+        script = next;
+      }
+      if (script != 0) result.push_back(word.substr(begin));
+    }
+    return Take(std::move(result));
+  }
+
+  absl::Status operator()(const FixedLengthStep& step) {
+    std::vector<std::string_view> result;
+    for (std::string_view word : words_.views) {
+      size_t begin = 0, length = 0;
+      uint32_t count = 0;
+      for (size_t pos = 0; pos < word.size(); pos += length) {
+        DecodeUtf8(word, pos, length);
+        if (count++ < step.length) continue;
+        result.push_back(word.substr(begin, pos - begin));
+        begin = pos;
+        count = 1;
+      }
+      result.push_back(word.substr(begin));
+    }
+    return Take(std::move(result));
   }
 
   absl::Status operator()(const DigitsStep& step) {
-    return CutAtCharacters([](char32_t c) { return (ClassOf(c) & kNumber) != 0; },
+    return CutAtCharacters(IsNumber,
                            step.individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous);
   }
 
@@ -141,23 +207,13 @@ class StepRunner final {
     for (std::string_view& word : words_.views) {
       std::string text = ReplaceAll(word, " ", step.replacement);
       const bool prepend = step.scheme == PrependScheme::kAlways ||
-                           (step.scheme == PrependScheme::kFirst && first && at_start_);
+                           (step.scheme == PrependScheme::kFirst && first && words_.first_at_start);
       if (prepend && !text.starts_with(step.replacement)) text.insert(0, step.replacement);
       word = Own(std::move(text));
       first = false;
     }
     if (!step.split) return absl::OkStatus();
-    std::vector<std::string_view> result;
-    for (std::string_view word : words_.views) {
-      std::vector<Range> matches;
-      for (size_t at = word.find(step.replacement); at != std::string_view::npos;
-           at = word.find(step.replacement, at + step.replacement.size())) {
-        matches.push_back({at, at + step.replacement.size()});
-      }
-      AppendCut(word, matches, SplitBehavior::kMergedWithNext, /*invert=*/false, result);
-    }
-    words_.views = std::move(result);
-    return absl::OkStatus();
+    return CutAtLiteral(step.replacement, SplitBehavior::kMergedWithNext);
   }
 
   absl::Status operator()(const PrefixSpaceStep&) {
@@ -187,7 +243,30 @@ class StepRunner final {
     for (std::string_view word : words_.views) {
       AppendCut(word, FindCharacters(word, predicate), behavior, /*invert=*/false, result);
     }
-    words_.views = std::move(result);
+    return Take(std::move(result));
+  }
+
+  absl::Status CutAtLiteral(const std::string& literal, SplitBehavior behavior) {
+    std::vector<std::string_view> result;
+    std::vector<Range> matches;
+    for (std::string_view word : words_.views) {
+      matches.clear();
+      for (size_t at = word.find(literal); at != std::string_view::npos;
+           at = word.find(literal, at + literal.size())) {
+        matches.push_back({at, at + literal.size()});
+      }
+      AppendCut(word, matches, behavior, /*invert=*/false, result);
+    }
+    return Take(std::move(result));
+  }
+
+  // Parts of the words take their place.
+  absl::Status Take(std::vector<std::string_view> parts) {
+    if (parts.empty() || words_.views.empty() ||
+        parts.front().data() != words_.views.front().data()) {
+      words_.first_at_start = false;
+    }
+    words_.views = std::move(parts);
     return absl::OkStatus();
   }
 
@@ -196,7 +275,6 @@ class StepRunner final {
     return words_.owned.back();
   }
 
-  bool at_start_;
   Words& words_;
 };
 
@@ -231,9 +309,9 @@ std::vector<Range> CutByMatches(size_t text_size, absl::Span<const Range> matche
   return result;
 }
 
-absl::Status PreTokenizer::Apply(bool at_start, Words& words) const {
+absl::Status PreTokenizer::Apply(Words& words) const {
   for (const PreTokenizerStep& step : steps) {
-    absl::Status status = std::visit(StepRunner(at_start, words), step);
+    absl::Status status = std::visit(StepRunner(words), step);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -2,6 +2,7 @@
 #ifndef SKEP_ENGINE_TOKENIZER_PRE_TOKENIZER_H_
 #define SKEP_ENGINE_TOKENIZER_PRE_TOKENIZER_H_
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
@@ -25,6 +26,15 @@ struct SplitStep {
   std::string source;  // of the pattern: a literal, or a regular expression
   bool is_regex = true;
 };
+struct WhitespaceStep {};       // \w+|[^\w\s]+
+struct WhitespaceSplitStep {};  // white space is removed
+struct DelimiterStep {          // so is a character
+  std::string delimiter;
+};
+struct UnicodeScriptsStep {};  // words of one script
+struct FixedLengthStep {       // of `length` characters, the last one of fewer
+  uint32_t length = 5;
+};
 struct DigitsStep {
   bool individual = false;
 };
@@ -40,8 +50,10 @@ struct MetaspaceStep {  // spaces become `replacement`
 struct PrefixSpaceStep {};     // a space before words that have none
 struct BytesToLettersStep {};  // the byte alphabet, where later steps look at its letters
 struct LettersToBytesStep {};  // and back, at the end
-using PreTokenizerStep = std::variant<SplitStep, DigitsStep, PunctuationStep, MetaspaceStep,
-                                      PrefixSpaceStep, BytesToLettersStep, LettersToBytesStep>;
+using PreTokenizerStep =
+    std::variant<SplitStep, WhitespaceStep, WhitespaceSplitStep, DelimiterStep, UnicodeScriptsStep,
+                 FixedLengthStep, DigitsStep, PunctuationStep, MetaspaceStep, PrefixSpaceStep,
+                 BytesToLettersStep, LettersToBytesStep>;
 
 // Cuts `text` by ranges of matches (in order, not overlapping), dropping empty parts.
 std::vector<Range> CutByMatches(size_t text_size, absl::Span<const Range> matches,
@@ -51,14 +63,14 @@ std::vector<Range> CutByMatches(size_t text_size, absl::Span<const Range> matche
 struct Words {
   std::vector<std::string_view> views;
   std::deque<std::string> owned;
+  bool first_at_start = false;  // the first word stands at the start of the whole text
 };
 
 struct PreTokenizer {
   std::vector<PreTokenizerStep> steps;
 
-  // Turns the words into smaller ones. `at_start`: the first word stands at the start of the whole
-  // text. InvalidArgument: a pattern ran into its limit.
-  absl::Status Apply(bool at_start, Words& words) const;
+  // Turns the words into smaller ones. InvalidArgument: a pattern ran into its limit.
+  absl::Status Apply(Words& words) const;
 };
 
 }  // namespace skep::engine::tokenizer

@@ -33,7 +33,8 @@ using Regexes = std::string_view;
 constexpr Names kLlama3Names[] = {"llama-bpe", "llama3",   "llama-v3", "falcon3",     "falcon-h1",
                                   "pixtral",   "midm-2.0", "lfm2",     "jina-v5-nano"};
 constexpr Names kGlm4Names[] = {"glm4", "glm5"};
-constexpr Names kLlama3RegexNames[] = {"dbrx", "smaug-bpe", "chatglm-bpe"};
+constexpr Names kChatglmNames[] = {"chatglm-bpe"};
+constexpr Names kLlama3RegexNames[] = {"dbrx", "smaug-bpe"};
 constexpr Regexes kLlama3[] = {SKEP_CONTRACTIONS SKEP_LETTERS
                                R"(|\p{N}{1,3})" SKEP_OTHERS SKEP_SPACES};
 
@@ -44,6 +45,22 @@ constexpr Regexes kMinicpm5[] = {
 constexpr Names kQwen2Names[] = {"qwen2", "deepseek-r1-qwen", "megrez",     "stablelm2", "hunyuan",
                                  "kormo", "f2llmv2",          "solar-open", "grok-2"};
 constexpr Regexes kQwen2[] = {SKEP_CONTRACTIONS SKEP_LETTERS R"(|\p{N})" SKEP_OTHERS SKEP_SPACES};
+
+// No contractions, so that Turkish suffixes stay with their apostrophes.
+constexpr Names kUfakzekaNames[] = {"ufakzeka"};
+constexpr Regexes kUfakzeka[] = {R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" SKEP_OTHERS SKEP_SPACES};
+
+constexpr Names kJais2Names[] = {"jais-2"};
+constexpr Regexes kJais2[] = {
+    SKEP_CONTRACTIONS SKEP_LETTERS
+    R"(|\p{N}{1,3})" SKEP_OTHERS
+    R"(|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S))"
+    R"(|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})"};
+
+constexpr Names kExaoneMoeNames[] = {"exaone-moe"};
+constexpr Regexes kExaoneMoe[] = {SKEP_CONTRACTIONS
+                                  R"(|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N})"
+                                  R"(| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+)"};
 
 constexpr Names kQwen35Names[] = {"qwen35"};
 constexpr Regexes kQwen35[] = {SKEP_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N})"
@@ -72,6 +89,23 @@ constexpr Regexes kDeepseekLlm[] = {
 constexpr Names kDeepseek3Names[] = {"deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"};
 constexpr Regexes kDeepseek3[] = {R"(\p{N}{1,3})", R"([一-龥぀-ゟ゠-ヿ]+)", SKEP_DEEPSEEK3};
 
+constexpr Names kSpark25Names[] = {"spark2_5"};
+constexpr Regexes kSpark25[] = {
+    R"(\p{N}{1,3})", R"([一-龥぀-ゟ゠-ヿ]+)",
+    R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)"
+    R"(| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+)",
+    R"(\p{N})"};
+
+// Numbers fall into groups of three from their end; the blocks are those of CJK and of the scripts
+// of South-East Asia.
+constexpr Names kAfmoeNames[] = {"afmoe"};
+constexpr Regexes kAfmoe[] = {
+    R"(\p{N}+)", R"((?=(\d{3})+(?!\d)))",
+    "[\u4e00-\u9fff\u3400-\u4dbf\u8c48-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f\u2f00-\u2fdf"
+    "\u0e40-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-\uaa7f\ua9e0-\ua9ff\uac00-\ud7af"
+    "\u1100-\u11ff]+",
+    SKEP_DEEPSEEK3};
+
 constexpr Names kDeepseekCoderNames[] = {"deepseek-coder"};
 constexpr Regexes kDeepseekCoder[] = {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)",
                                       R"([一-龥ࠀ-一가-퟿]+)", R"(\p{N})"};
@@ -96,6 +130,16 @@ constexpr Names kGpt2Names[] = {
     "mellum",     "exaone4",    "a.x-4.0",     "jina-v2-code",   "mpt",
     "olmo",       "jais",       "trillion",    "granite-docling"};
 constexpr Regexes kGpt2[] = {SKEP_GPT2};
+
+// What llama.cpp calls chameleon: Meta's file splits its image tokens off, too.
+constexpr Names kChameleonNames[] = {"chameleon"};
+constexpr Regexes kChameleon[] = {R"(<sentinel:[0-9]+>)",    R"(IMGIMG[A-I]{1,4}Z)",
+                                  R"([\t\n]|    |  )",       R"(\p{N})",
+                                  R"([\p{P}!-/:-@\[-`{-~])", SKEP_GPT2};
+
+// Byte-pair encoding over characters, with nothing cut before it.
+constexpr Names kGemma4Names[] = {"gemma4", "granite-embed-multi-311m"};
+constexpr Names kSarvamNames[] = {"sarvam-moe"};
 
 constexpr Names kBloomNames[] = {"poro-chat", "bloom", "gpt3-finnish"};
 constexpr Regexes kBloom[] = {R"( ?[^(\s|.,!?…。，、।۔،)]+)"};
@@ -136,7 +180,28 @@ constexpr Regexes kDefault[] = {R"([\p{P}\$\+<=>\^~\|]+)", SKEP_GPT2, R"(\p{N}+)
 
 const PreType kPreTypes[] = {
     {kLlama3Names, kLlama3, /*ignore_merges=*/true, /*add_bos=*/true},
-    {kGlm4Names, kLlama3, /*ignore_merges=*/true},
+    {kGlm4Names, kLlama3, /*ignore_merges=*/true, /*add_bos=*/false, /*no_bos=*/true},
+    {kChatglmNames, kLlama3, /*ignore_merges=*/false, /*add_bos=*/false, /*no_bos=*/true},
+    {kChameleonNames, kChameleon, /*ignore_merges=*/false, /*add_bos=*/true},
+    {kJais2Names, kJais2},
+    {kExaoneMoeNames, kExaoneMoe},
+    {kUfakzekaNames, kUfakzeka},
+    {kSpark25Names, kSpark25},
+    {kAfmoeNames, kAfmoe},
+    {kGemma4Names,
+     {},
+     /*ignore_merges=*/false,
+     /*add_bos=*/true,
+     /*no_bos=*/false,
+     /*always_bos=*/true,
+     /*characters=*/true},
+    {kSarvamNames,
+     {},
+     /*ignore_merges=*/false,
+     /*add_bos=*/false,
+     /*no_bos=*/false,
+     /*always_bos=*/false,
+     /*characters=*/true},
     {kLlama3RegexNames, kLlama3},
     {kMinicpm5Names, kMinicpm5, /*ignore_merges=*/true},
     {kQwen2Names, kQwen2},

@@ -13,7 +13,10 @@ struct PreType {
   // Applied in order, each to the words that the one before left; matches are isolated.
   absl::Span<const std::string_view> regexes;
   bool ignore_merges = false;
-  bool add_bos = false;  // when the file does not say
+  bool add_bos = false;     // when the file does not say
+  bool no_bos = false;      // none by default
+  bool always_bos = false;  // whatever the file says
+  bool characters = false;  // pieces are characters with word marks, not bytes by letters
 };
 
 // nullptr for a name that is not known.

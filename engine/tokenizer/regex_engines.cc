@@ -22,7 +22,9 @@ constexpr std::string_view kSpacesOnly = R"(|\s+(?!\S))";
 // Empty when `regex` negates one of them inside brackets, which has no such spelling.
 std::string SpellOutClasses(std::string_view regex) {
   constexpr std::string_view kSpaceSet = R"(\t-\r\x{85}\p{Z})";
-  constexpr std::string_view kWordSet = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc})";
+  constexpr std::string_view kWordSet =
+      R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}\x{24B6}-\x{24E9})"
+      R"(\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
   std::string out;
   bool in_brackets = false;
   for (size_t i = 0; i < regex.size(); ++i) {

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "engine/tokenizer/char_class.h"
 #include "engine/tokenizer/pattern.h"
+#include "engine/tokenizer/steps.h"
 #include "engine/tokenizer/text.h"
 
 namespace skep::engine::tokenizer {
@@ -173,6 +174,7 @@ class Matcher final {
   }
 
   bool exhausted() const { return steps_ > max_steps_; }
+  uint64_t steps() const { return steps_; }
 
  private:
   char32_t Read(size_t pos, size_t& length) {
@@ -255,6 +257,7 @@ class Scanner final : public Pattern {
       for (char32_t c = 0; c < 128; ++c) {
         if (MayStartWith(alternatives_[i], c)) first_[c] |= uint64_t{1} << i;
       }
+      matches_nothing_ |= MayBeEmpty(alternatives_[i]);
     }
   }
 
@@ -264,22 +267,25 @@ class Scanner final : public Pattern {
     const uint64_t max_steps = 256 * (uint64_t{text.size()} + 1024);
     Matcher matcher(alternatives_, first_, text, max_steps);
     size_t pos = 0;
-    while (pos < text.size()) {
+    size_t last_end = kNoMatch;  // right behind a match, an empty one does not count
+    while (pos < text.size() && !matcher.exhausted()) {
       const size_t end = matcher.MatchAt(pos);
       if (end != kNoMatch && end > pos) {
         matches.push_back({pos, end});
-        pos = end;
-      } else {
-        if (end == pos) matches.push_back({pos, pos});
-        size_t length = 0;
-        DecodeUtf8(text, pos, length);
-        pos += length;
+        pos = last_end = end;
+        continue;
       }
-      if (matcher.exhausted()) {
-        return absl::InvalidArgumentError(Concat("splitting a text of ", text.size(),
-                                                 " bytes took more than ", max_steps, " steps"));
-      }
+      if (end == pos && end != last_end) matches.push_back({pos, pos});
+      size_t length = 0;
+      DecodeUtf8(text, pos, length);
+      pos += length;
     }
+    CountSteps(matcher.steps());
+    if (matcher.exhausted()) {
+      return absl::InvalidArgumentError(Concat("splitting a text of ", text.size(),
+                                               " bytes took more than ", max_steps, " steps"));
+    }
+    if (matches_nothing_ && pos != last_end && !text.empty()) matches.push_back({pos, pos});
     return absl::OkStatus();
   }
 
@@ -300,8 +306,16 @@ class Scanner final : public Pattern {
     return true;  // may match nothing
   }
 
+  static bool MayBeEmpty(const Sequence& sequence) {
+    for (const Item& item : sequence.items) {
+      if (item.min > 0) return false;
+    }
+    return true;
+  }
+
   std::vector<Sequence> alternatives_;
-  uint64_t first_[128] = {};  // bit i: alternative i may start with this ASCII character
+  bool matches_nothing_ = false;  // some alternative matches the empty text
+  uint64_t first_[128] = {};      // bit i: alternative i may start with this ASCII character
 };
 
 }  // namespace

@@ -50,8 +50,8 @@ bool SentencePieceLibrary::Encode(std::string_view text, std::vector<int>& ids,
   return status.ok();
 }
 
-std::string SentencePieceLibrary::DecodeAlone(int id) const {
-  return state_->processor.DecodeIds(std::vector<int>{id});
+std::string SentencePieceLibrary::Decode(const std::vector<int>& ids) const {
+  return state_->processor.DecodeIds(ids);
 }
 
 }  // namespace skep::engine::tokenizer

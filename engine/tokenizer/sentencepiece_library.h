@@ -29,8 +29,8 @@ class SentencePieceLibrary final {
 
   // Appends the ids of `text`. False, with `error`, on failure.
   bool Encode(std::string_view text, std::vector<int>& ids, std::string& error) const;
-  // The text of one piece that stands alone.
-  std::string DecodeAlone(int id) const;
+  // The text of pieces.
+  std::string Decode(const std::vector<int>& ids) const;
 
  private:
   struct State;

@@ -1,9 +1,11 @@
 #include "engine/tokenizer/sentencepiece_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/sentencepiece_library.h"
+#include "engine/tokenizer/sentencepiece_proto.h"
 #include "engine/tokenizer/status_macros.h"
 #include "engine/tokenizer/text.h"
 
@@ -45,17 +47,42 @@ uint8_t FlagsOf(SentencePieceLibrary::Kind kind) {
   return kHidden | kNotText;
 }
 
-// Whether decoding drops the space of a text's first word, asked of the library itself.
-bool DropsLeadingSpace(const SentencePieceLibrary& library) {
+// How many spaces decoding drops at the start of a text, asked of the library itself: the one that
+// encoding puts there, or none.
+int LeadingSpacesToDrop(const SentencePieceLibrary& library) {
   for (int id = 0; id < library.size(); ++id) {
-    const std::string& piece = library.piece(id);
+    const std::string_view piece = library.piece(id);
     if (library.kind(id) != SentencePieceLibrary::Kind::kNormal || !piece.starts_with(kWordMark) ||
-        piece.size() == kWordMark.size()) {
+        piece.size() == kWordMark.size() || piece.substr(kWordMark.size()).starts_with(kWordMark)) {
       continue;
     }
-    return !library.DecodeAlone(id).starts_with(" ");
+    return library.Decode({id}).starts_with(" ") ? 0 : 1;
   }
-  return true;
+  return 1;
+}
+
+// Pieces of text that the configuration calls special: "<|im_start|>" of some models. The library
+// would find those in any text, so they become control pieces.
+absl::StatusOr<std::unique_ptr<SentencePieceLibrary>> HideSpecialPieces(
+    std::string_view bytes, const std::vector<AddedToken>& added,
+    std::unique_ptr<SentencePieceLibrary> library) {
+  std::vector<std::string> texts;
+  for (const AddedToken& token : added) {
+    if (token.special && token.id >= 0 && token.id < library->size() &&
+        library->kind(token.id) == SentencePieceLibrary::Kind::kNormal &&
+        library->piece(token.id) == token.content) {
+      texts.push_back(token.content);
+    }
+  }
+  if (texts.empty()) return library;
+  std::sort(texts.begin(), texts.end());
+  std::string changed, error;
+  SKEP_ASSIGN(changed, MakeControlPieces(bytes, texts));
+  library = SentencePieceLibrary::Load(changed, error);
+  if (library == nullptr) {
+    return absl::InvalidArgumentError(Concat("tokenizer.model: ", error));
+  }
+  return library;
 }
 
 absl::Status FillVocabulary(const SentencePieceLibrary& library,
@@ -109,17 +136,23 @@ void SetSpecialIds(const SentencePieceLibrary& library, const TokenizerConfig& c
 
 absl::StatusOr<std::unique_ptr<Pipeline>> ReadSentencePieceModel(
     std::string_view bytes, const TokenizerConfig& config, const std::vector<AddedToken>& added) {
+  SKEP_RETURN_IF_ERROR(CheckSentencePieceModel(bytes));
   std::string error;
   std::unique_ptr<SentencePieceLibrary> library = SentencePieceLibrary::Load(bytes, error);
   if (library == nullptr) {
     return absl::InvalidArgumentError(Concat("tokenizer.model: ", error));
   }
+  SKEP_ASSIGN(library, HideSpecialPieces(bytes, added, std::move(library)));
   auto pipeline = std::make_unique<Pipeline>();
   pipeline->source = "tokenizer.model";
   SKEP_RETURN_IF_ERROR(FillVocabulary(*library, added, *pipeline));
   SetSpecialIds(*library, config, *pipeline);
   pipeline->decoder.steps.emplace_back(ReplaceDecoder{std::string(kWordMark), " "});
-  pipeline->decoder.leading_spaces_to_drop = DropsLeadingSpace(*library) ? 1 : 0;
+  pipeline->decoder.leading_spaces_to_drop = LeadingSpacesToDrop(*library);
+  // SentencePiece shows unknown text as " ⁇ ", or what the model says.
+  if (const int unk = library->unk_id(); unk >= 0 && unk < library->size()) {
+    pipeline->decoder.normalized_texts[unk] = library->Decode({unk});
+  }
   pipeline->model = std::make_unique<SentencePieceModel>(std::move(library));
   return pipeline;
 }

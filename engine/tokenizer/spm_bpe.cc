@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/merge_symbols.h"
 #include "engine/tokenizer/unicode.h"
+#include "engine/tokenizer/word_tokenizer.h"
 
 namespace skep::engine::tokenizer {
 namespace {
@@ -32,31 +32,13 @@ SpmBpe::SpmBpe(const Vocabulary& vocabulary, const std::vector<float>& scores,
       ranks_(RanksOf(scores)),
       byte_pieces_(vocabulary.BytePieces().value_or(std::vector<TokenId>())),
       unk_(unk),
-      words_start_at_mark_(SplitsAtWordMarks(vocabulary)) {
+      splits_at_word_marks_(SplitsAtWordMarks(vocabulary)) {
   for (TokenId id = 0; id < vocabulary.size(); ++id) {
     longest_piece_ = std::max(longest_piece_, vocabulary.text(id).size());
   }
 }
 
 absl::Status SpmBpe::Tokenize(std::string_view word, std::vector<TokenId>& out) const {
-  while (words_start_at_mark_ && !word.empty()) {
-    const size_t end = FirstWordEnd(word);
-    TokenizePart(word.substr(0, end), out);
-    word.remove_prefix(end);
-  }
-  if (!word.empty()) TokenizePart(word, out);
-  return absl::OkStatus();
-}
-
-void SpmBpe::TokenizePart(std::string_view word, std::vector<TokenId>& out) const {
-  const bool remember = word.size() <= WordCache::kMaxWordBytes;
-  if (remember && cache_.Find(word, out)) return;
-  const size_t before = out.size();
-  TokenizeUncached(word, out);
-  if (remember) cache_.Insert(word, out.data() + before, out.data() + out.size());
-}
-
-void SpmBpe::TokenizeUncached(std::string_view word, std::vector<TokenId>& out) const {
   std::vector<Symbol> symbols;
   symbols.reserve(word.size());
   size_t length = 0;
@@ -83,6 +65,7 @@ void SpmBpe::TokenizeUncached(std::string_view word, std::vector<TokenId>& out) 
       out.push_back(*unk_);
     }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace skep::engine::tokenizer

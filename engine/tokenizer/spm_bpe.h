@@ -9,7 +9,6 @@
 
 #include "engine/tokenizer/token_model.h"
 #include "engine/tokenizer/vocabulary.h"
-#include "engine/tokenizer/word_cache.h"
 
 namespace skep::engine::tokenizer {
 
@@ -22,18 +21,19 @@ class SpmBpe final : public TokenModel {
 
   absl::Status Tokenize(std::string_view word, std::vector<TokenId>& out) const override;
   std::string_view kind() const override { return "SPM"; }
+  bool splits_at_word_marks() const override { return splits_at_word_marks_; }
+
+  // By id, 0 is the highest score.
+  const std::vector<uint32_t>& ranks() const { return ranks_; }
+  std::optional<TokenId> unk() const { return unk_; }
 
  private:
-  void TokenizePart(std::string_view word, std::vector<TokenId>& out) const;
-  void TokenizeUncached(std::string_view word, std::vector<TokenId>& out) const;
-
   const Vocabulary& vocabulary_;
   std::vector<uint32_t> ranks_;  // by id: equal scores share one, 0 is the highest score
   std::vector<TokenId> byte_pieces_;
   std::optional<TokenId> unk_;
   size_t longest_piece_ = 0;  // bytes
-  bool words_start_at_mark_;
-  mutable WordCache cache_;
+  bool splits_at_word_marks_;
 };
 
 }  // namespace skep::engine::tokenizer

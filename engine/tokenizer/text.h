@@ -16,6 +16,9 @@
 
 namespace skep::engine::tokenizer {
 
+// "▁" (U+2581), SentencePiece's space.
+inline constexpr std::string_view kWordMark = "\xE2\x96\x81";
+
 inline absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
 // absl::StrCat that also takes std::string_view.

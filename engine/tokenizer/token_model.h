@@ -11,13 +11,16 @@
 
 namespace skep::engine::tokenizer {
 
-// Thread-safe.
+// Thread-safe. Models do not remember words: word_tokenizer.h does that for all of them.
 class TokenModel {
  public:
   virtual ~TokenModel() = default;
   // Appends the ids of `word`, any bytes, in O(n log n).
   virtual absl::Status Tokenize(std::string_view word, std::vector<TokenId>& out) const = 0;
-  virtual std::string_view kind() const = 0;  // "BPE", "SPM", ...
+  virtual std::string_view kind() const = 0;  // "BPE", "SPM", "Unigram" ...
+  // Whether a text may be cut before every "▁" that follows another character and its parts
+  // tokenized one by one, with the same result.
+  virtual bool splits_at_word_marks() const { return false; }
 };
 
 }  // namespace skep::engine::tokenizer

@@ -4,10 +4,12 @@
 #include <set>
 #include <utility>
 
+#include "engine/tokenizer/decode_stream.h"
 #include "engine/tokenizer/detokenizer.h"
 #include "engine/tokenizer/literal_spans.h"
 #include "engine/tokenizer/pipeline.h"
 #include "engine/tokenizer/text.h"
+#include "engine/tokenizer/word_tokenizer.h"
 
 namespace skep::engine {
 namespace {
@@ -22,21 +24,6 @@ constexpr size_t kMaxTextBytes = size_t{1} << 30;
 
 std::string_view TextOf(std::string_view text, const Segment& segment) {
   return text.substr(segment.range.begin, segment.range.end - segment.range.begin);
-}
-
-// Normalized text without added tokens. `at_start`: it begins the whole text.
-absl::Status EncodeWords(const Pipeline& pipeline, std::string_view text, bool at_start,
-                         std::vector<TokenId>& out) {
-  if (text.empty()) return absl::OkStatus();
-  tokenizer::Words words;
-  words.views.push_back(text);
-  if (absl::Status status = pipeline.pre_tokenizer.Apply(at_start, words); !status.ok()) {
-    return status;
-  }
-  for (std::string_view word : words.views) {
-    if (absl::Status status = pipeline.model->Tokenize(word, out); !status.ok()) return status;
-  }
-  return absl::OkStatus();
 }
 
 // Where added tokens in the normalized text would be the user's own.
@@ -56,36 +43,77 @@ std::vector<TextSpan> LiteralTokens(const Pipeline& pipeline, std::string_view r
   return tokenizer::Merged(std::move(spans));
 }
 
-// Text between the tokens that were found in the raw text.
-absl::Status EncodeSegment(const Pipeline& pipeline, std::string_view raw, bool at_start,
-                           bool parse_special, const LiteralSpans& literal,
-                           std::vector<TokenId>& out) {
-  std::string normalized;
-  std::string_view text = raw;
-  if (!pipeline.normalizer.steps.empty()) {
-    normalized = std::string(raw);
-    if (absl::Status status = pipeline.normalizer.Apply(normalized); !status.ok()) return status;
-    text = normalized;
-  }
-  if (pipeline.added_in_normalized_text.empty()) {
-    return EncodeWords(pipeline, text, at_start, out);
-  }
-  std::vector<TextSpan> spans;
-  if (parse_special && literal.Touches(0, raw.size())) {
-    spans = LiteralTokens(pipeline, raw, text, literal);
-  }
-  for (const Segment& segment :
-       pipeline.added_in_normalized_text.Split(text, parse_special, LiteralSpans(spans))) {
-    if (segment.id != kNoToken) {
-      out.push_back(segment.id);
-      continue;
+// One call of Encode.
+class Encoder final {
+ public:
+  Encoder(const Pipeline& pipeline, bool parse_special, std::vector<TokenId>& out)
+      : pipeline_(pipeline),
+        parse_special_(parse_special),
+        words_(*pipeline.model, pipeline.word_caches),
+        out_(out) {}
+
+  absl::Status Run(std::string_view text, const LiteralSpans& literal) {
+    for (const Segment& segment :
+         pipeline_.added_in_raw_text.Split(text, parse_special_, literal)) {
+      if (segment.id != kNoToken) {
+        out_.push_back(segment.id);
+        continue;
+      }
+      absl::Status status = EncodeSegment(TextOf(text, segment), segment.range.begin == 0,
+                                          literal.From(segment.range.begin));
+      if (!status.ok()) return status;
     }
-    absl::Status status =
-        EncodeWords(pipeline, TextOf(text, segment), at_start && segment.range.begin == 0, out);
-    if (!status.ok()) return status;
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
-}
+
+ private:
+  // Text between the tokens that were found in the raw text.
+  absl::Status EncodeSegment(std::string_view raw, bool at_start, const LiteralSpans& literal) {
+    std::string normalized;
+    std::string_view text = raw;
+    if (!pipeline_.normalizer.steps.empty()) {
+      normalized = std::string(raw);
+      bool keeps_start = true;
+      absl::Status status = pipeline_.normalizer.Apply(normalized, keeps_start);
+      if (!status.ok()) return status;
+      at_start = at_start && keeps_start;
+      text = normalized;
+    }
+    if (pipeline_.added_in_normalized_text.empty()) return EncodeText(text, at_start);
+    std::vector<TextSpan> spans;
+    if (parse_special_ && literal.Touches(0, raw.size())) {
+      spans = LiteralTokens(pipeline_, raw, text, literal);
+    }
+    for (const Segment& segment :
+         pipeline_.added_in_normalized_text.Split(text, parse_special_, LiteralSpans(spans))) {
+      if (segment.id != kNoToken) {
+        out_.push_back(segment.id);
+        continue;
+      }
+      absl::Status status = EncodeText(TextOf(text, segment), at_start && segment.range.begin == 0);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // Normalized text without added tokens. `at_start`: it begins the whole text.
+  absl::Status EncodeText(std::string_view text, bool at_start) {
+    if (text.empty()) return absl::OkStatus();
+    tokenizer::Words words;
+    words.views.push_back(text);
+    words.first_at_start = at_start;
+    if (absl::Status status = pipeline_.pre_tokenizer.Apply(words); !status.ok()) return status;
+    for (std::string_view word : words.views) {
+      if (absl::Status status = words_.Tokenize(word, out_); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  const Pipeline& pipeline_;
+  bool parse_special_;
+  tokenizer::WordTokenizer words_;
+  std::vector<TokenId>& out_;
+};
 
 }  // namespace
 
@@ -100,18 +128,9 @@ absl::Status Tokenizer::Encode(std::string_view text, const EncodeOptions& optio
         "a text of ", text.size(), " bytes is too long to tokenize (at most ", kMaxTextBytes, ")"));
   }
   if (options.add_special) out = pipeline_->prefix;
-  const LiteralSpans literal(options.literal_spans);
-  for (const Segment& segment :
-       pipeline_->added_in_raw_text.Split(text, options.parse_special, literal)) {
-    if (segment.id != kNoToken) {
-      out.push_back(segment.id);
-      continue;
-    }
-    absl::Status status =
-        EncodeSegment(*pipeline_, TextOf(text, segment), segment.range.begin == 0,
-                      options.parse_special, literal.From(segment.range.begin), out);
-    if (!status.ok()) return status;
-  }
+  absl::Status status = Encoder(*pipeline_, options.parse_special, out)
+                            .Run(text, LiteralSpans(options.literal_spans));
+  if (!status.ok()) return status;
   if (options.add_special) {
     out.insert(out.end(), pipeline_->suffix.begin(), pipeline_->suffix.end());
   }
@@ -127,14 +146,15 @@ std::string Tokenizer::Decode(absl::Span<const TokenId> ids, bool skip_special) 
 }
 
 std::string Tokenizer::TokenBytes(TokenId id) const {
-  return pipeline_->decoder.Decode(pipeline_->vocabulary, id, /*first=*/false);
+  std::string bytes;
+  tokenizer::DecodeStream stream(pipeline_->decoder, pipeline_->vocabulary,
+                                 /*continues_text=*/true);
+  stream.Push(id, bytes);
+  stream.Flush(bytes);
+  return bytes;
 }
 
-std::string Tokenizer::FirstTokenBytes(TokenId id) const {
-  return pipeline_->decoder.Decode(pipeline_->vocabulary, id, /*first=*/true);
-}
-
-int Tokenizer::LeadingSpacesToDrop() const { return pipeline_->decoder.leading_spaces_to_drop; }
+const std::vector<std::string>& Tokenizer::notes() const { return pipeline_->notes; }
 
 int64_t Tokenizer::vocab_size() const { return pipeline_->vocabulary.size(); }
 

@@ -68,10 +68,6 @@ class Tokenizer final {
   // The bytes that one id adds to a text, wherever it stands (no rule about leading spaces
   // applied); they need not be valid UTF-8. Empty for ids outside the vocabulary.
   std::string TokenBytes(TokenId id) const;
-  // The same for the first id that is shown of a text.
-  std::string FirstTokenBytes(TokenId id) const;
-  // How many leading spaces decoding removes from a text (0 or 1 for all known models).
-  int LeadingSpacesToDrop() const;
 
   // The number of ids with a piece, counted up to the largest (added tokens included). The model's
   // logits may be wider (padding rows).
@@ -92,6 +88,9 @@ class Tokenizer final {
   const std::vector<TokenId>& EndOfGenerationIds() const;
   // Whether Encode with add_special starts with bos_id().
   bool adds_bos() const;
+
+  // What the files ask for and this class leaves out (truncation, padding ...), in sentences.
+  const std::vector<std::string>& notes() const;
 
   const tokenizer::Pipeline& pipeline() const { return *pipeline_; }
 

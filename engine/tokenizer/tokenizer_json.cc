@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/tokenizer/bpe.h"
+#include "engine/tokenizer/json_model.h"
 #include "engine/tokenizer/json_node.h"
 #include "engine/tokenizer/json_parts.h"
 #include "engine/tokenizer/status_macros.h"
@@ -19,20 +19,6 @@ absl::StatusOr<TokenId> ReadId(const JsonNode& node) {
   SKEP_ASSIGN(id, node.Int());
   if (id < 0 || id > kMaxTokenId) return node.Error(Concat("token id ", id, " is out of range"));
   return static_cast<TokenId>(id);
-}
-
-// model.vocab: {"piece": id, ...}.
-absl::StatusOr<std::vector<Vocabulary::Entry>> ReadVocabulary(const JsonNode& node) {
-  if (!node.is_object()) return node.WrongType("an object of pieces and their ids");
-  std::vector<Vocabulary::Entry> entries;
-  entries.reserve(node.value().size());
-  for (const auto& [piece, id] : node.value().items()) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() > kMaxTokenId) {
-      return node[piece].Error(Concat("wanted a token id, got ", id.dump()));
-    }
-    entries.emplace_back(piece, id.get<TokenId>());
-  }
-  return entries;
 }
 
 absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const JsonNode& node) {
@@ -52,83 +38,67 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const JsonNode& node) {
   return tokens;
 }
 
-// The vocabulary of the model and of the added tokens. A token that the model has, too, gets the
-// model's id.
-absl::Status FillVocabulary(std::vector<Vocabulary::Entry> entries, std::vector<AddedToken>& added,
-                            Pipeline& pipeline) {
-  {
-    absl::flat_hash_map<std::string_view, TokenId, StringHash, StringEqual> model_ids;
-    for (const auto& [piece, id] : entries) model_ids.emplace(piece, id);
-    for (AddedToken& token : added) {
-      const auto found = model_ids.find(token.content);
-      if (found != model_ids.end()) token.id = found->second;
+// The ids of added tokens as Hugging Face's library gives them, whatever the file says: of a piece
+// of the model that of the model, else the next one behind the model's. Of equal contents the last
+// one stays.
+struct NumberedToken {
+  AddedToken token;
+  bool in_model = false;
+};
+std::vector<NumberedToken> AssignIds(const std::vector<Vocabulary::Entry>& model,
+                                     const std::vector<AddedToken>& added,
+                                     std::vector<std::string>& notes) {
+  absl::flat_hash_map<std::string_view, TokenId, StringHash, StringEqual> model_ids;
+  model_ids.reserve(model.size());
+  for (const auto& [piece, id] : model) model_ids.insert_or_assign(piece, id);
+  absl::flat_hash_map<std::string_view, size_t, StringHash, StringEqual> index_of;
+  std::vector<NumberedToken> result;
+  TokenId next = static_cast<TokenId>(model.size());
+  for (const AddedToken& token : added) {
+    if (token.content.empty()) continue;
+    const auto [known, is_new] = index_of.try_emplace(token.content, result.size());
+    if (!is_new) {
+      AddedToken& replaced = result[known->second].token;
+      const TokenId id = replaced.id;
+      replaced = token;
+      replaced.id = id;
+      continue;
+    }
+    const auto found = model_ids.find(token.content);
+    result.push_back({token, found != model_ids.end()});
+    const TokenId id = found != model_ids.end() ? found->second : next++;
+    result.back().token.id = id;
+    if (id != token.id) {
+      notes.push_back(Concat("added token '", token.content, "' has id ", id,
+                             ", by its place; the file says ", token.id));
     }
   }
-  for (const AddedToken& token : added) entries.emplace_back(token.content, token.id);
+  return result;
+}
+
+// The vocabulary of the model and of the added tokens.
+absl::Status FillVocabulary(std::vector<Vocabulary::Entry> entries,
+                            const std::vector<AddedToken>& in_file, Pipeline& pipeline) {
+  const std::vector<NumberedToken> added = AssignIds(entries, in_file, pipeline.notes);
+  for (const auto& [token, in_model] : added) entries.emplace_back(token.content, token.id);
   auto vocabulary = Vocabulary::Make(std::move(entries));
   if (!vocabulary.ok()) return vocabulary.status();
   pipeline.vocabulary = *std::move(vocabulary);
-  for (const AddedToken& token : added) {
+  for (const auto& [token, in_model] : added) {
     if (token.special) pipeline.vocabulary.AddFlags(token.id, kSpecial | kNotText);
+    if (!in_model) pipeline.vocabulary.AddFlags(token.id, kAddedOnly | kNotText);
     SKEP_RETURN_IF_ERROR(pipeline.AddToken(token));
   }
   return absl::OkStatus();
 }
 
-// model.merges: "a b", or ["a", "b"] where pieces hold spaces. The views are of `node`'s strings.
-absl::StatusOr<std::vector<Bpe::MergeRule>> ReadMerges(const JsonNode& node) {
-  if (!node.is_array()) return node.WrongType("an array of merges");
-  std::vector<Bpe::MergeRule> merges;
-  merges.reserve(node.value().size());
-  for (size_t i = 0; i < node.value().size(); ++i) {
-    const nlohmann::json& merge = node.value()[i];
-    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      merges.emplace_back(merge[0].get_ref<const std::string&>(),
-                          merge[1].get_ref<const std::string&>());
-      continue;
-    }
-    const JsonNode element(merge, Concat(node.path(), "[", i, "]"));
-    if (!merge.is_string()) return element.WrongType("two pieces");
-    const std::string_view text = merge.get_ref<const std::string&>();
-    const size_t space = text.find(' ');
-    if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
-      return element.Error(Concat("'", text, "' is not two pieces"));
-    }
-    merges.emplace_back(text.substr(0, space), text.substr(space + 1));
+void NoteWhatIsIgnored(const JsonNode& root, Pipeline& pipeline) {
+  if (!root["truncation"].is_null()) {
+    pipeline.notes.push_back("truncation is left out: texts keep their length");
   }
-  return merges;
-}
-
-absl::Status FillBpe(const JsonNode& node, bool byte_level, Pipeline& pipeline) {
-  BpeOptions options;
-  options.byte_level = byte_level;
-  SKEP_ASSIGN(options.ignore_merges, node["ignore_merges"].Bool(false));
-  SKEP_ASSIGN(options.byte_fallback, node["byte_fallback"].Bool(false));
-  SKEP_ASSIGN(options.fuse_unk, node["fuse_unk"].Bool(false));
-  SKEP_ASSIGN(options.continuing_subword_prefix, node["continuing_subword_prefix"].String(""));
-  SKEP_ASSIGN(options.end_of_word_suffix, node["end_of_word_suffix"].String(""));
-  if (!node["dropout"].is_null() && node["dropout"].value() != 0.0) {
-    return node["dropout"].Unknown("dropout");
+  if (!root["padding"].is_null()) {
+    pipeline.notes.push_back("padding is left out: texts keep their length");
   }
-  if (byte_level &&
-      (!options.continuing_subword_prefix.empty() || !options.end_of_word_suffix.empty())) {
-    return node.Unknown("a subword prefix or suffix on bytes");
-  }
-  std::string unk;
-  SKEP_ASSIGN(unk, node["unk_token"].String(""));
-  if (!unk.empty()) {
-    options.unk = pipeline.vocabulary.Find(unk);
-    if (!options.unk) {
-      return node["unk_token"].Error(Concat("'", unk, "' is not in the vocabulary"));
-    }
-    pipeline.special_ids.unk = options.unk;
-  }
-  std::vector<Bpe::MergeRule> merges;
-  SKEP_ASSIGN(merges, ReadMerges(node["merges"]));
-  auto model = Bpe::Make(pipeline.vocabulary, merges, /*strict=*/true, std::move(options));
-  if (!model.ok()) return node["merges"].Error(std::string(model.status().message()));
-  pipeline.model = *std::move(model);
-  return absl::OkStatus();
 }
 
 std::optional<TokenId> FindNamed(const Pipeline& pipeline, const std::optional<std::string>& name) {
@@ -158,25 +128,22 @@ absl::StatusOr<std::unique_ptr<Pipeline>> ReadTokenizerJson(std::string_view jso
   auto pipeline = std::make_unique<Pipeline>();
   pipeline->source = "tokenizer.json";
   const JsonNode model = root["model"];
-  if (!model.is_object()) return model.WrongType("an object");
   std::string type;
-  SKEP_ASSIGN(type, model["type"].String(model["merges"].is_array() ? "BPE" : "unnamed"));
-  if (type != "BPE") return model.Unknown(Concat("model '", type, "'"));
-
+  SKEP_ASSIGN(type, ReadModelType(model));
   SKEP_RETURN_IF_ERROR(ReadNormalizer(root["normalizer"], pipeline->normalizer));
-  bool byte_level = false;
-  SKEP_RETURN_IF_ERROR(
-      ReadPreTokenizer(root["pre_tokenizer"], pipeline->pre_tokenizer, byte_level));
+  SKEP_RETURN_IF_ERROR(ReadPreTokenizer(root["pre_tokenizer"], pipeline->pre_tokenizer));
   std::vector<Vocabulary::Entry> entries;
-  SKEP_ASSIGN(entries, ReadVocabulary(model["vocab"]));
+  SKEP_ASSIGN(entries, ReadModelVocabulary(model, type));
   std::vector<AddedToken> added;
   SKEP_ASSIGN(added, ReadAddedTokens(root["added_tokens"]));
   SKEP_RETURN_IF_ERROR(FillVocabulary(std::move(entries), added, *pipeline));
-  SKEP_RETURN_IF_ERROR(FillBpe(model, byte_level, *pipeline));
+  SKEP_RETURN_IF_ERROR(FillModel(model, type, *pipeline));
   SKEP_RETURN_IF_ERROR(ReadDecoder(root["decoder"], pipeline->decoder));
   SKEP_RETURN_IF_ERROR(ReadPostProcessor(root["post_processor"], pipeline->vocabulary,
                                          pipeline->prefix, pipeline->suffix));
   SetSpecialIds(config, *pipeline);
+  NoteWhatIsIgnored(root, *pipeline);
+  for (const char* part : kComponents) pipeline->components[part] = root[part].value().dump();
   if (root["post_processor"].is_null()) {
     const SpecialIds& ids = pipeline->special_ids;
     if (config.add_bos_token.value_or(false) && ids.bos) pipeline->prefix.push_back(*ids.bos);

@@ -1,5 +1,6 @@
 #include "engine/tokenizer/unicode.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <vector>
@@ -74,6 +75,13 @@ const ClassTable& Table() {
 uint32_t ClassOf(char32_t code_point) {
   static const ClassTable& table = Table();
   return code_point < kCodePoints ? table.kinds[table.kind[code_point]] : 0;
+}
+
+bool IsRustWord(char32_t c) {
+  if ((ClassOf(c) & kWordBits) != 0 || c == 0x200C || c == 0x200D) return true;
+  if (c < 0x100) return false;  // only Oniguruma counts those in
+  return std::any_of(std::begin(kWordRanges), std::end(kWordRanges),
+                     [&](const auto& range) { return c >= range.first && c <= range.second; });
 }
 
 std::optional<uint32_t> ClassByName(std::string_view name) {

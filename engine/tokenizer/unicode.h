@@ -1,4 +1,5 @@
-// Code points: their classes as regular expressions see them, UTF-8 that may be broken, and NFC.
+// Code points: their classes as regular expressions see them, UTF-8 that may be broken, and
+// the normal forms.
 // Unicode 16.0 (the .inc files, written by generate_unicode.py).
 #ifndef SKEP_ENGINE_TOKENIZER_UNICODE_H_
 #define SKEP_ENGINE_TOKENIZER_UNICODE_H_
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace skep::engine::tokenizer {
 
@@ -51,11 +53,19 @@ enum ClassBits : uint32_t {
   kPunctuation = kPc | kPd | kPe | kPf | kPi | kPo | kPs,
   kSymbol = kSc | kSk | kSm | kSo,
   kSeparator = kZl | kZp | kZs,
-  kWord = kLetter | kMark | kNd | kNl | kPc,  // \w
 };
 
 // The bits of a code point; 0 for unassigned ones, surrogates and anything above U+10FFFF.
 uint32_t ClassOf(char32_t code_point);
+
+// \w of the engine that tokenizers are written for (Oniguruma): these bits, letter-like symbols,
+// and some of Latin-1's digits.
+inline constexpr uint32_t kWordBits = kLetter | kMark | kNd | kNl | kPc;
+inline constexpr std::pair<char32_t, char32_t> kWordRanges[] = {
+    {0xB2, 0xB3},       {0xB9, 0xB9},       {0xBC, 0xBE},      {0x24B6, 0x24E9},
+    {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189}};
+// \w of Rust's crate regex, by which the library looks at added tokens and white space.
+bool IsRustWord(char32_t code_point);
 
 // The bits of a name as in \p{Name}: "L", "Lu", "P", "Han" ...; nullopt for an unknown one.
 std::optional<uint32_t> ClassByName(std::string_view name);
@@ -75,8 +85,9 @@ bool IsValidUtf8(std::string_view text);
 // become a character; returns the number of bytes consumed.
 size_t AppendValidUtf8(std::string_view bytes, bool keep_incomplete, std::string& out);
 
-// Canonical composition. Invalid bytes stay as they are.
-std::string ToNfc(std::string_view text);
+// Unicode Standard Annex 15. Invalid bytes stay as they are.
+enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
+std::string ToNormalForm(std::string_view text, NormalForm form);
 
 }  // namespace skep::engine::tokenizer
 

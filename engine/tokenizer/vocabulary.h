@@ -18,13 +18,13 @@ namespace skep::engine::tokenizer {
 
 // What is particular about a piece.
 enum TokenFlags : uint8_t {
-  kAbsent = 1,   // a hole: no piece has this id
-  kSpecial = 2,  // structure, not text: skip_special leaves it out
-  kLiteral = 4,  // decodes to its own text, whatever the decoder does to others
-  kByte = 8,     // "<0xHH>": stands for one byte
-  kHidden = 16,  // decodes to nothing
-  kNotText =
-      32,  // no text ever becomes this piece, only a special token typed where those are parsed
+  kAbsent = 1,    // a hole: no piece has this id
+  kSpecial = 2,   // structure, not text: skip_special leaves it out
+  kLiteral = 4,   // decodes to its own text, whatever the decoder does to others
+  kByte = 8,      // "<0xHH>": stands for one byte
+  kHidden = 16,   // decodes to nothing
+  kNotText = 32,  // no text ever becomes this piece, only an added token that is found in the text
+  kAddedOnly = 64,  // an added token that the model's own vocabulary lacks
 };
 
 // Immutable after Make and SetFlags; movable (views of pieces stay valid).

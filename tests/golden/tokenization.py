@@ -7,10 +7,11 @@ import io
 import json
 import os
 import pathlib
-import random
 import sys
 
 import golden
+
+from hard_texts import texts
 
 golden.use_llama_cpp_gguf()
 import gguf  # noqa: E402
@@ -21,45 +22,6 @@ from tokenizers import (  # noqa: E402
 
 VOCABULARIES = golden.LLAMA_CPP / "models"
 SMOLLM2 = golden.CACHE / "models/SmolLM2-135M-Instruct.Q4_1.gguf"
-
-# ---- Texts ----
-
-WORDS = """the of and Hello world don't WE'RE I'll it's y'all naïve café Ünïcödé STRASSE straße ſharp's
-HTTPServer camelCase snake_case __init__ x1y2z3 3.14159 1,000,000 0xDEADBEEF 12345678901 100% $9.99
-Привет МИР ελληνικά ΣΊΣΥΦΟΣ עברית العربية فارسی हिन्दी தமிழ் ภาษาไทย ខ្មែរ 中文字符 日本語テスト カタカナ 한국어 ᄒ
-ქართული Հայերեն አማርኛ ᏣᎳᎩ Ǆ ǅ ǆ ﬁ ª º ² ³ ¹ ½ Ⅷ ① ٣٤٥ १२३ 𝟘𝟙 𝔘𝔫𝔦 𐐀𐐨 e\u0301 A\u030a\u0301 \u0301x q\u0323\u0307
-👍 👍🏽 👨‍👩‍👧‍👦 🏳️‍🌈 🇩🇪🇫🇷 ❤️ ☃ € → ∑ ▁ ▁▁x Ġ ĠĠ Ċ <0x0A> &amp; \\n /* // --> ``` #include ()[]{} ... !?!? «» “” —
-' '' 's 'S 'ſ 'll 'LL 've '\u017f _ ~ ^ | < > = + `a` @user #tag a/b\\c http://x.y/?q=1&r=2 C++ C# e-mail
-a\u200bb \ufeff \u00ad \u180e \u2028 \u2029 \x85 \u00a0 \u3000 \u202f \u1680 \x00 \x01 \x1f \x7f \ufffd \U0010ffff
-ẛ̣ Å Å ﷺ ㎏ ｆｕｌｌ ﾊﾝｶｸ ꙮ ꜹ ʰ ˈ ː ා \u0e31 ⁰ ₂ ㍿ 〇 々 〡 ⼀ ㄅ 𠀀 ﬀ Ა ᲀ ⳬ""".split()
-SPACES = [" ", "  ", "   ", "    ", "\t", "\n", "\n\n", "\r\n", " \n", "\n ", "\t\t ", "\u00a0",
-          "\u3000 ", " \u2003", "\x0b", "\x0c", "\x85", "\r", " \r\n\r\n  ", "\u2028"]
-CODE = ["def f(x):\n    return x ** 2  # square\n", "for (int i = 0; i < n; ++i) {\n\tsum += a[i];\n}\n",
-        "SELECT * FROM t WHERE a='b';", "<div class=\"x\">\n  <p>Hi&nbsp;</p>\n</div>", "{\"a\": [1, 2.5, null]}",
-        "x = y/z // 3\r\n", "\\frac{1}{2}", "#!/bin/sh\n\nset -e\n", "a\n/b\n//c"]
-
-
-def texts():
-    """About 900 strings that tokenizers tend to get wrong."""
-    rng = random.Random(20250101)
-    result = ["", *SPACES, *WORDS, *CODE]
-    result += [space + word for space in SPACES[:8] for word in WORDS[::9]]
-    result += [word + space for space in SPACES[8:] for word in WORDS[::13]]
-    for _ in range(450):
-        parts = []
-        for _ in range(rng.randint(2, 9)):
-            parts.append(rng.choice(WORDS))
-            parts.append(rng.choice(SPACES) if rng.random() < 0.8 else "")
-        result.append("".join(parts))
-    for _ in range(120):  # any code points, mostly of one block
-        base = rng.choice([0, 0, 0x300, 0x600, 0x900, 0x1f00, 0x2000, 0x3040, 0x4e00, 0xac00, 0xfb00,
-                           0x1d400, 0x1f300])
-        cps = [base + rng.randint(0, 255) for _ in range(rng.randint(1, 20))]
-        result.append("".join(map(chr, cps)))
-    result += [c * n for c in "x 7!é中\n\u0301" for n in (2, 3, 5, 17, 1000)]
-    result += ["ab" * 500, "aA" * 200, " x" * 300, "\u0301a" * 100, "1" * 100 + "a"]
-    return list(dict.fromkeys(result))
-
 
 CORPUS_FILES = [VOCABULARIES.parent / "README.md", VOCABULARIES.parent / "AGENTS.md",
                 VOCABULARIES.parent / "src/unicode.cpp"]
@@ -336,5 +298,6 @@ def generate(out):
     write_sentencepiece(out, "unigram")
 
 
-golden.main(generate, inputs=[path for path in CORPUS_FILES if path.exists()],
+golden.main(generate, inputs=[golden.SOURCE / "tests/golden/hard_texts.py",
+                               *(path for path in CORPUS_FILES if path.exists())],
             packages=["tokenizers", "sentencepiece"])

@@ -66,7 +66,6 @@ TEST(HostileJson, ErrorsNameThePlace) {
   ExpectError("/model/unk_token", "none", kInvalid, "model.unk_token");
   ExpectError("/model/type", "Magic", kUnknown, "'Magic'");
   ExpectError("/model", nullptr, kInvalid, "model");
-  ExpectError("/added_tokens/0/id", 2000000000, kInvalid, "2000000000");
   ExpectError("/added_tokens/0/id", "5", kInvalid, "added_tokens[0].id");
   ExpectError("/added_tokens/0/content", 5, kInvalid, "added_tokens[0].content");
   ExpectError("/added_tokens", 5, kInvalid, "added_tokens");
@@ -79,6 +78,72 @@ TEST(HostileJson, ErrorsNameThePlace) {
   ExpectError("/post_processor/type", "Magic", kUnknown, "post-processor 'Magic'");
   ExpectError("/post_processor/special_tokens/<s>/ids/0", 99, kInvalid, "99");
   ExpectError("/post_processor/single", nlohmann::json::array(), kInvalid, "post_processor.single");
+}
+
+TEST(HostileJson, ErrorsOfOtherComponentsNameThePlace) {
+  using nlohmann::json;
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  const auto sequence = [](const char* name, const json& part) -> json {
+    return {{"type", "Sequence"}, {name, json::array({part})}};
+  };
+  const auto in_sequence = [&](const char* component, const char* name, const json& part,
+                               const std::string& wanted) {
+    ExpectError(std::string("/") + component, sequence(name, part), kInvalid, wanted);
+  };
+  in_sequence("normalizer", "normalizers",
+              {{"type", "Precompiled"}, {"precompiled_charsmap", "not base64!"}},
+              "normalizer.normalizers[0].precompiled_charsmap");
+  in_sequence("normalizer", "normalizers",
+              {{"type", "Precompiled"}, {"precompiled_charsmap", "AAAA"}}, "charsmap");
+  in_sequence("normalizer", "normalizers",
+              {{"type", "Precompiled"}, {"precompiled_charsmap", "//////8="}}, "charsmap");
+  in_sequence("normalizer", "normalizers", {{"type", "BertNormalizer"}, {"lowercase", 1}},
+              "lowercase");
+  in_sequence("pre_tokenizer", "pretokenizers", {{"type", "FixedLength"}, {"length", 0}},
+              "length: is 0");
+  in_sequence("pre_tokenizer", "pretokenizers",
+              {{"type", "CharDelimiterSplit"}, {"delimiter", "ab"}}, "one character");
+  in_sequence("pre_tokenizer", "pretokenizers", {{"type", "Metaspace"}, {"replacement", ""}},
+              "one character");
+  const json unigram = {
+      {"type", "Unigram"}, {"unk_id", 0}, {"vocab", json::parse(R"([["u", 0.0], ["a", -1.0]])")}};
+  const auto unigram_with = [&](const char* key, const json& value, const std::string& wanted) {
+    json model = unigram;
+    model[key] = value;
+    ExpectError("/model", model, kInvalid, wanted);
+  };
+  unigram_with("unk_id", 2, "unknown token's id is 2");
+  unigram_with("unk_id", -1, "model.unk_id");
+  unigram_with("vocab", json::parse(R"([["u", "x"]])"), "entry 0");
+  unigram_with("vocab", json::parse(R"([{"u": 0}])"), "entry 0");
+  unigram_with("vocab", json::object(), "an array");
+}
+
+// A charsmap whose links lead anywhere matches nothing there, and reads nothing outside.
+TEST(HostileJson, RandomCharsMaps) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 500; ++round) {
+    std::string bytes = {16, 0, 0, 0};
+    for (int i = 0; i < 16; ++i) bytes.push_back(static_cast<char>(random()));
+    bytes.append("a\0bc", round % 2 == 0 ? 4 : 0);
+    auto map = CharsMap::Parse(bytes);
+    if (!map.ok()) continue;
+    for (int i = 0; i < 20; ++i) map->Apply(std::string(1, static_cast<char>(random())) + "aé");
+    EXPECT_EQ(map->bytes(), bytes);
+  }
+}
+
+TEST(HostileJson, IdsOfAddedTokensAreCountedAsTheLibraryDoes) {
+  nlohmann::json document = nlohmann::json::parse(kSmall);
+  document["added_tokens"][0]["id"] = 2000000000;
+  document["truncation"] = {{"max_length", 3}};
+  auto pipeline = ReadTokenizerJson(document.dump(), {});
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  const Tokenizer tokenizer(*std::move(pipeline));
+  EXPECT_EQ(tokenizer.Find("<s>"), 5);
+  ASSERT_EQ(tokenizer.notes().size(), 2u);
+  EXPECT_NE(tokenizer.notes()[0].find("2000000000"), std::string::npos);
+  EXPECT_NE(tokenizer.notes()[1].find("truncation"), std::string::npos);
 }
 
 TEST(HostileJson, TruncatedNestedAndNotJson) {

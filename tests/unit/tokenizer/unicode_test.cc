@@ -13,6 +13,8 @@ std::string Valid(std::string_view bytes) {
   return out;
 }
 
+std::string ToNfc(std::string_view text) { return ToNormalForm(text, NormalForm::kNfc); }
+
 TEST(Unicode, ReplacesMaximalSubparts) {
   // The examples of the Unicode Standard, tables 3-8 to 3-11.
   const std::string r = "\uFFFD";

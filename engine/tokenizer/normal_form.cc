@@ -1,10 +1,12 @@
-// Normalization form C (Unicode Standard Annex 15), by the algorithm of chapter 3.11: decompose,
-// order by combining class, compose. Hangul syllables by arithmetic (3.12).
+// Normalization forms (Unicode Standard Annex 15), by the algorithm of chapter 3.11: decompose,
+// order by combining class, compose. Hangul syllables by arithmetic (3.12). Characters that are
+// younger than Hugging Face's library stay as they are, as there.
 #include <algorithm>
 #include <iterator>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "engine/tokenizer/library_classes.h"
 #include "engine/tokenizer/unicode.h"
 
 namespace skep::engine::tokenizer {
@@ -31,8 +33,9 @@ constexpr char32_t kSBase = 0xAC00, kLBase = 0x1100, kVBase = 0x1161, kTBase = 0
 constexpr char32_t kLCount = 19, kVCount = 21, kTCount = 28;
 constexpr char32_t kSCount = kLCount * kVCount * kTCount;
 
-// Below it nothing combines and everything is its own composition.
-constexpr char32_t kFirstToNormalize = 0x300;
+// Below these nothing decomposes; nothing combines and everything is its own composition.
+constexpr char32_t kFirstDecomposed = 0xA0;
+constexpr char32_t kFirstCombining = 0x300;
 
 uint8_t CombiningClass(char32_t c) {
   const CombiningRange* range =
@@ -40,10 +43,14 @@ uint8_t CombiningClass(char32_t c) {
                        [](char32_t value, const CombiningRange& r) { return value < r.first; });
   if (range == std::begin(kCombining)) return 0;
   --range;
-  return c <= range->last ? range->combining_class : 0;
+  return c <= range->last && IsKnownToNormalForms(c) ? range->combining_class : 0;
 }
 
-void Decompose(char32_t c, std::vector<char32_t>& out) {
+void Decompose(char32_t c, bool compatibility, std::vector<char32_t>& out) {
+  if (c < kFirstDecomposed) {
+    out.push_back(c);
+    return;
+  }
   if (c >= kSBase && c < kSBase + kSCount) {
     const char32_t index = c - kSBase;
     out.push_back(kLBase + index / (kVCount * kTCount));
@@ -54,11 +61,17 @@ void Decompose(char32_t c, std::vector<char32_t>& out) {
   const Decomposition* entry =
       std::lower_bound(std::begin(kDecompositions), std::end(kDecompositions), c,
                        [](const Decomposition& d, char32_t value) { return d.code_point < value; });
-  if (entry == std::end(kDecompositions) || entry->code_point != c) {
+  if (compatibility) {
+    if (const std::u32string_view parts = CompatibilityDecomposition(c); !parts.empty()) {
+      out.insert(out.end(), parts.begin(), parts.end());
+      return;
+    }
+  }
+  if (entry == std::end(kDecompositions) || entry->code_point != c || !IsKnownToNormalForms(c)) {
     out.push_back(c);
     return;
   }
-  Decompose(entry->first, out);  // the table nests four deep at most
+  Decompose(entry->first, compatibility, out);  // the table nests four deep at most
   if (entry->second != 0) out.push_back(entry->second);
 }
 
@@ -78,7 +91,7 @@ char32_t Compose(char32_t first, char32_t second) {  // 0: they do not compose
     return map;
   }();
   const auto found = table->find(uint64_t{first} << 32 | second);
-  return found == table->end() ? 0 : found->second;
+  return found == table->end() || !IsKnownToNormalForms(found->second) ? 0 : found->second;
 }
 
 struct Character {
@@ -86,11 +99,11 @@ struct Character {
   uint8_t combining_class;
 };
 
-std::vector<Character> DecomposedAndOrdered(std::string_view text) {
+std::vector<Character> DecomposedAndOrdered(std::string_view text, bool compatibility) {
   std::vector<char32_t> decomposed;
   size_t length = 0;
   for (size_t pos = 0; pos < text.size(); pos += length) {
-    Decompose(DecodeUtf8(text, pos, length), decomposed);
+    Decompose(DecodeUtf8(text, pos, length), compatibility, decomposed);
   }
   std::vector<Character> result;
   result.reserve(decomposed.size());
@@ -110,22 +123,10 @@ std::vector<Character> DecomposedAndOrdered(std::string_view text) {
   return result;
 }
 
-}  // namespace
-
-std::string ToNfc(std::string_view text) {
-  size_t length = 0;
-  size_t pos = 0;
-  while (pos < text.size()) {
-    const char32_t c = DecodeUtf8(text, pos, length);
-    if (c >= kFirstToNormalize && c < kInvalidByte) break;
-    pos += length;
-  }
-  if (pos == text.size()) return std::string(text);
-
-  std::vector<Character> characters = DecomposedAndOrdered(text);
-  // `starter`: the last character of class 0 in what is kept; `blocked_by`: the class of the last
-  // character kept after it. A mark composes with the starter when no mark of its class or a higher
-  // one stands between.
+// `starter`: the last character of class 0 in what is kept; `blocked_by`: the class of the last
+// character kept after it. A mark composes with the starter when no mark of its class or a higher
+// one stands between.
+void ComposeAll(std::vector<Character>& characters) {
   size_t kept = 0;
   size_t starter = SIZE_MAX;
   int blocked_by = -1;
@@ -145,9 +146,30 @@ std::string ToNfc(std::string_view text) {
     }
     characters[kept++] = character;
   }
+  characters.resize(kept);
+}
+
+// Whether no character of `text` may change.
+bool IsNormalized(std::string_view text, NormalForm form) {
+  const char32_t first = form == NormalForm::kNfc ? kFirstCombining : kFirstDecomposed;
+  size_t length = 0;
+  for (size_t pos = 0; pos < text.size(); pos += length) {
+    const char32_t c = DecodeUtf8(text, pos, length);
+    if (c >= first && c < kInvalidByte) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string ToNormalForm(std::string_view text, NormalForm form) {
+  if (IsNormalized(text, form)) return std::string(text);
+  const bool compatibility = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
+  std::vector<Character> characters = DecomposedAndOrdered(text, compatibility);
+  if (form == NormalForm::kNfc || form == NormalForm::kNfkc) ComposeAll(characters);
   std::string out;
   out.reserve(text.size());
-  for (size_t i = 0; i < kept; ++i) AppendUtf8(characters[i].code_point, out);
+  for (const Character& character : characters) AppendUtf8(character.code_point, out);
   return out;
 }
 

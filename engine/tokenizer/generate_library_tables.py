@@ -1,0 +1,142 @@
+"""Writes library_tables.inc next to itself: what the normalizers and pre-tokenizers of Hugging Face's
+tokenizers know about characters. The library mixes several versions of Unicode (its Rust crates are
+of different ages), and texts must be cut as it cuts them; so the tables are read off the library
+itself, character by character. Grapheme clusters come from the package `regex`.
+
+    pip install tokenizers==0.23.3 regex unicodedata2==16.0.0
+    python engine/tokenizer/generate_library_tables.py
+"""
+import pathlib
+
+import regex
+import unicodedata2 as ucd
+from tokenizers import normalizers, pre_tokenizers
+
+CODE_POINTS = [cp for cp in range(0x110000) if not 0xD800 <= cp < 0xE000]
+# In the order of LibraryClass in unicode.h.
+GRAPHEME_CLASSES = ["Extend", "ZWJ", "SpacingMark", "Prepend", "Control"]
+
+
+def runs(pairs):
+    """[(first, last, value)] of neighbouring code points with equal values; None is left out."""
+    result = []
+    for cp, value in pairs:
+        if value is None:
+            continue
+        if result and result[-1][2] == value and result[-1][1] == cp - 1:
+            result[-1][1] = cp
+        else:
+            result.append([cp, cp, value])
+    return result
+
+
+def library_bits():
+    """One bit each: punctuation, number, mark, nonspacing mark, control; and the grapheme class."""
+    punctuation = pre_tokenizers.Punctuation()
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    marks = normalizers.StripAccents()
+    options = dict(handle_chinese_chars=False, lowercase=False)
+    nonspacing = normalizers.BertNormalizer(clean_text=False, strip_accents=True, **options)
+    control = normalizers.BertNormalizer(clean_text=True, strip_accents=False, **options)
+    graphemes = [regex.compile(rf"\p{{GCB={name}}}") for name in GRAPHEME_CLASSES]
+    for cp in CODE_POINTS:
+        c = chr(cp)
+        bits = len(punctuation.pre_tokenize_str(f"x{c}x")) > 1
+        bits |= (len(digits.pre_tokenize_str(f"x{c}x")) > 1) << 1
+        bits |= (marks.normalize_str(c) == "") << 2
+        bits |= (nonspacing.normalize_str(c) == "") << 3
+        bits |= (control.normalize_str(c) == "") << 4
+        for i, grapheme in enumerate(graphemes):
+            bits |= bool(grapheme.match(c)) << (5 + i)
+        yield cp, bits or None
+
+
+def scripts():
+    """A number for each script that UnicodeScripts tells apart; 0 where it never cuts."""
+    splitter = pre_tokenizers.UnicodeScripts()
+
+    def same(a, b):
+        return len(splitter.pre_tokenize_str(a + b)) == 1
+
+    members = []  # of each script, one
+    previous, number = None, None
+    for cp in CODE_POINTS:
+        c = chr(cp)
+        if not splitter.pre_tokenize_str(c):
+            continue
+        if previous is None or not same(previous, c):
+            number = next((i for i, member in enumerate(members) if same(member, c)), len(members))
+            if number == len(members):
+                members.append(c)
+        previous = c
+        yield cp, number + 1
+
+
+def lower():
+    """(first, last, stride, delta): every stride-th code point maps to itself + delta."""
+    lowercase = normalizers.Lowercase()
+    result = []
+    for cp in CODE_POINTS:
+        text = lowercase.normalize_str(chr(cp))
+        if text == chr(cp) or len(text) != 1:
+            continue  # U+0130 alone becomes two characters; see ToLower
+        delta = ord(text) - cp
+        if result and result[-1][3] == delta:
+            run = result[-1]
+            stride = cp - run[1]
+            if stride in (1, 2) and (run[0] == run[1] or run[2] == stride):
+                run[1:3] = cp, stride
+                continue
+        result.append([cp, cp, 1, delta])
+    return result
+
+
+def compatibility():
+    """Full compatibility decompositions of what has no canonical one."""
+    nfd, nfkd = normalizers.NFD(), normalizers.NFKD()
+    for cp in CODE_POINTS:
+        text = nfkd.normalize_str(chr(cp))
+        if text != nfd.normalize_str(chr(cp)):
+            yield cp, [ord(c) for c in text]
+
+
+def unknown_to_nfd():
+    """Characters that Unicode 16 decomposes or orders and the library does not."""
+    nfd = normalizers.NFD()
+    for cp in CODE_POINTS:
+        c = chr(cp)
+        decomposes = ucd.normalize("NFD", c) != nfd.normalize_str(c)
+        orders = ucd.combining(c) > 0 and (
+            nfd.normalize_str(c + "\u0334") == c + "\u0334" and ucd.combining(c) > 1)
+        if decomposes or orders:
+            yield cp, True
+
+
+def array(declaration, rows):
+    lines = ["   "]
+    for row in rows:
+        if len(lines[-1]) + len(row) + 2 > 100:
+            lines.append("   ")
+        lines[-1] += f" {row},"
+    return "\n".join([f"constexpr {declaration}[] = {{", *lines, "};", ""])
+
+
+def main():
+    decompositions, characters = [], []
+    for cp, parts in compatibility():
+        decompositions.append(f"{{{cp:#x}, {len(characters)}, {len(parts)}}}")
+        characters += parts
+    (pathlib.Path(__file__).parent / "library_tables.inc").write_text("\n".join([
+        "// Generated by engine/tokenizer/generate_library_tables.py from Hugging Face's tokenizers",
+        "// 0.23.3 (Apache License 2.0) and the package regex (Unicode License V3). Do not edit.",
+        "// clang-format off",
+        array("BitsRun kLibraryBits", (f"{{{a:#x}, {b:#x}, {v}}}" for a, b, v in runs(library_bits()))),
+        array("BitsRun kScriptRuns", (f"{{{a:#x}, {b:#x}, {v}}}" for a, b, v in runs(scripts()))),
+        array("LowerRun kLowerRuns", (f"{{{a:#x}, {b:#x}, {s}, {d}}}" for a, b, s, d in lower())),
+        array("CodePointRun kUnknownToNfd",
+              (f"{{{a:#x}, {b:#x}}}" for a, b, _ in runs(unknown_to_nfd()))),
+        array("Compatibility kCompatibility", decompositions),
+        array("char32_t kCompatibilityText", (f"{c:#x}" for c in characters))]))
+
+
+main()

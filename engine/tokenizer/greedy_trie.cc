@@ -1,0 +1,18 @@
+#include "engine/tokenizer/greedy_trie.h"
+
+namespace skep::engine::tokenizer {
+
+absl::Status GreedyTrie::Tokenize(std::string_view word, std::vector<TokenId>& out) const {
+  while (!word.empty()) {
+    const std::optional<ByteTrie::Match> match = trie_.LongestPrefix(word);
+    if (match) {
+      out.push_back(match->value);
+    } else if (unk_) {
+      out.push_back(*unk_);
+    }
+    word.remove_prefix(match ? match->length : 1);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace skep::engine::tokenizer

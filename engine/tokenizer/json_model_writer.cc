@@ -1,0 +1,147 @@
+// "model" of tokenizer.json, from a loaded one.
+#include <algorithm>
+#include <utility>
+
+#include "engine/tokenizer/bpe.h"
+#include "engine/tokenizer/json_writers.h"
+#include "engine/tokenizer/spm_bpe.h"
+#include "engine/tokenizer/text.h"
+#include "engine/tokenizer/unigram.h"
+#include "engine/tokenizer/word_level.h"
+#include "engine/tokenizer/word_piece.h"
+
+namespace skep::engine::tokenizer {
+namespace {
+
+using nlohmann::json;
+
+json VocabularyJson(const Vocabulary& vocabulary) {
+  json result = json::object();
+  for (TokenId id = 0; id < vocabulary.size(); ++id) {
+    if ((vocabulary.flags(id) & (kAbsent | kAddedOnly)) != 0) continue;
+    result[std::string(vocabulary.text(id))] = id;
+  }
+  return result;
+}
+
+json TextOf(const Vocabulary& vocabulary, std::optional<TokenId> id) {
+  return id ? json(std::string(vocabulary.text(*id))) : json(nullptr);
+}
+
+json OptionalText(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+// A piece's score says when it comes about, not of which parts: every way to split it is a merge.
+// The order of those of equal score is that of transformers' converter.
+json MergesByRank(const Vocabulary& vocabulary, const std::vector<uint32_t>& ranks) {
+  struct Split {
+    uint32_t rank;
+    size_t left_characters;
+    std::string_view left, right;
+  };
+  std::vector<Split> splits;
+  for (TokenId id = 0; id < vocabulary.size(); ++id) {
+    const std::string_view text = vocabulary.text(id);
+    if (vocabulary.FindText(text) != id) continue;
+    size_t characters = 0;
+    for (size_t at = 1; at < text.size(); ++at) {
+      if ((static_cast<uint8_t>(text[at]) & 0xC0) == 0x80) continue;
+      ++characters;
+      const std::string_view left = text.substr(0, at), right = text.substr(at);
+      if (vocabulary.FindText(left) && vocabulary.FindText(right)) {
+        splits.push_back({ranks[id], characters, left, right});
+      }
+    }
+  }
+  std::stable_sort(splits.begin(), splits.end(), [](const Split& a, const Split& b) {
+    return a.rank != b.rank ? a.rank < b.rank : a.left_characters > b.left_characters;
+  });
+  json merges = json::array();
+  for (const Split& split : splits) {
+    merges.push_back({std::string(split.left), std::string(split.right)});
+  }
+  return merges;
+}
+
+json BpeJson(const Vocabulary& vocabulary) {
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", false},
+          {"byte_fallback", false},
+          {"ignore_merges", false},
+          {"vocab", VocabularyJson(vocabulary)},
+          {"merges", json::array()}};
+}
+
+json WriteBpe(const Vocabulary& vocabulary, const Bpe& model) {
+  const BpeOptions& options = model.options();
+  json result = BpeJson(vocabulary);
+  result["unk_token"] = TextOf(vocabulary, options.unk);
+  result["continuing_subword_prefix"] = OptionalText(options.continuing_subword_prefix);
+  result["end_of_word_suffix"] = OptionalText(options.end_of_word_suffix);
+  result["fuse_unk"] = options.fuse_unk;
+  result["byte_fallback"] = options.byte_fallback;
+  result["ignore_merges"] = options.ignore_merges;
+  for (const auto& [left, right] : model.Merges()) {
+    result["merges"].push_back(
+        {std::string(vocabulary.text(left)), std::string(vocabulary.text(right))});
+  }
+  return result;
+}
+
+json WriteSpm(const Vocabulary& vocabulary, const SpmBpe& model) {
+  json result = BpeJson(vocabulary);
+  result["unk_token"] = TextOf(vocabulary, model.unk());
+  result["fuse_unk"] = true;
+  result["byte_fallback"] = vocabulary.BytePieces().has_value();
+  result["merges"] = MergesByRank(vocabulary, model.ranks());
+  return result;
+}
+
+json WriteUnigram(const Unigram& model) {
+  json pieces = json::array();
+  for (const UnigramPiece& piece : model.pieces()) pieces.push_back({piece.text, piece.score});
+  json result = {{"type", "Unigram"},
+                 {"unk_id", nullptr},
+                 {"vocab", std::move(pieces)},
+                 {"byte_fallback", !model.options().byte_pieces.empty()}};
+  if (model.options().unk) result["unk_id"] = *model.options().unk;
+  return result;
+}
+
+json WriteWordPiece(const Vocabulary& vocabulary, const WordPiece& model) {
+  const WordPieceOptions& options = model.options();
+  return {{"type", "WordPiece"},
+          {"unk_token", options.unk ? std::string(vocabulary.text(*options.unk)) : "[UNK]"},
+          {"continuing_subword_prefix", options.continuing_prefix},
+          {"max_input_chars_per_word", options.max_characters},
+          {"vocab", VocabularyJson(vocabulary)}};
+}
+
+json WriteWordLevel(const Vocabulary& vocabulary, const WordLevel& model) {
+  return {{"type", "WordLevel"},
+          {"unk_token", model.unk() ? std::string(vocabulary.text(*model.unk())) : "<unk>"},
+          {"vocab", VocabularyJson(vocabulary)}};
+}
+
+}  // namespace
+
+absl::StatusOr<json> WriteModel(const Pipeline& pipeline) {
+  const Vocabulary& vocabulary = pipeline.vocabulary;
+  const TokenModel* model = pipeline.model.get();
+  if (const auto* bpe = dynamic_cast<const Bpe*>(model)) return WriteBpe(vocabulary, *bpe);
+  if (const auto* spm = dynamic_cast<const SpmBpe*>(model)) return WriteSpm(vocabulary, *spm);
+  if (const auto* unigram = dynamic_cast<const Unigram*>(model)) return WriteUnigram(*unigram);
+  if (const auto* words = dynamic_cast<const WordPiece*>(model)) {
+    return WriteWordPiece(vocabulary, *words);
+  }
+  if (const auto* words = dynamic_cast<const WordLevel*>(model)) {
+    return WriteWordLevel(vocabulary, *words);
+  }
+  return absl::UnimplementedError(Concat("a tokenizer.json cannot express a tokenizer of kind '",
+                                         model->kind(), "' (read from ", pipeline.source, ")"));
+}
+
+}  // namespace skep::engine::tokenizer
