@@ -19,7 +19,7 @@
 
 namespace skep::engine {
 
-class Tokenizer;     // engine/tokenizer/tokenizer.h
+class Tokenizer;  // engine/tokenizer/tokenizer.h
 struct RenderedChat;
 class ChatTemplate;  // engine/chat_template/chat_template.h
 

@@ -29,8 +29,8 @@ struct LoadedModel {
 absl::StatusOr<LoadedModel> LoadModel(const ModelOptions& options,
                                       std::function<void(double)> progress);
 
-// The chat templates of a model by name, as text. Most have one, "default"; of others, "tool_use" is
-// for conversations with tools. Of a GGUF file: tokenizer.chat_template and
+// The chat templates of a model by name, as text. Most have one, "default"; of others, "tool_use"
+// is for conversations with tools. Of a GGUF file: tokenizer.chat_template and
 // tokenizer.chat_template.NAME. Of a folder: chat_template.jinja with
 // additional_chat_templates/NAME.jinja, else chat_template.json, else "chat_template" of
 // tokenizer_config.json, a text or several by name. NotFound if there is none.

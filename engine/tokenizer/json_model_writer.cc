@@ -4,6 +4,7 @@
 
 #include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/json_writers.h"
+#include "engine/tokenizer/rank_bpe.h"
 #include "engine/tokenizer/spm_bpe.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unigram.h"
@@ -100,6 +101,17 @@ json WriteSpm(const Vocabulary& vocabulary, const SpmBpe& model) {
   return result;
 }
 
+// Of a tiktoken vocabulary; a word that is a piece is that piece there.
+json WriteRanked(const Vocabulary& vocabulary, const RankBpe& model) {
+  json result = BpeJson(vocabulary);
+  result["ignore_merges"] = true;
+  for (const auto& [left, right] : model.Merges()) {
+    result["merges"].push_back(
+        {std::string(vocabulary.text(left)), std::string(vocabulary.text(right))});
+  }
+  return result;
+}
+
 json WriteUnigram(const Unigram& model) {
   json pieces = json::array();
   for (const UnigramPiece& piece : model.pieces()) pieces.push_back({piece.text, piece.score});
@@ -133,6 +145,9 @@ absl::StatusOr<json> WriteModel(const Pipeline& pipeline) {
   const TokenModel* model = pipeline.model.get();
   if (const auto* bpe = dynamic_cast<const Bpe*>(model)) return WriteBpe(vocabulary, *bpe);
   if (const auto* spm = dynamic_cast<const SpmBpe*>(model)) return WriteSpm(vocabulary, *spm);
+  if (const auto* ranked = dynamic_cast<const RankBpe*>(model)) {
+    return WriteRanked(vocabulary, *ranked);
+  }
   if (const auto* unigram = dynamic_cast<const Unigram*>(model)) return WriteUnigram(*unigram);
   if (const auto* words = dynamic_cast<const WordPiece*>(model)) {
     return WriteWordPiece(vocabulary, *words);

@@ -39,8 +39,8 @@ struct EncodeOptions {
   bool parse_special = false;
   // With parse_special: stretches of the text (sorted, disjoint) that come from users. No special
   // token is found in them or reaches into them, nor any added token that looks like one
-  // ("<|im_start|>", "<｜User｜>"), whatever the vocabulary calls it. All else is as if the text were
-  // one: the borders are none for words and merges.
+  // ("<|im_start|>", "<｜User｜>"), whatever the vocabulary calls it. All else is as if the text
+  // were one: the borders are none for words and merges.
   absl::Span<const TextSpan> literal_spans;
 };
 

@@ -3,8 +3,8 @@
 //   chat_template_bench CASES.json [SECONDS]
 //
 // CASES.json: [{"template": SOURCE, "messages": [...], "tools": [...] or null}, ...]. Prints one
-// JSON object a case: the renders a second of processor time, conversion of the messages included, and
-// the bytes of the text.
+// JSON object a case: the renders a second of processor time, conversion of the messages included,
+// and the bytes of the text.
 #include <cstdlib>
 #include <ctime>
 #include <fstream>

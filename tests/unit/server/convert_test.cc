@@ -198,10 +198,10 @@ TEST(ToRequestTest, ContinuingExcludesTheGenerationPromptByDefault) {
       Request("chat { messages { role: 'a' content: 'x' } continue_final_message: true }").prompt);
   EXPECT_TRUE(chat.continue_final_message);
   EXPECT_FALSE(chat.parse_special_tokens);
-  EXPECT_TRUE(std::get<engine::ChatPrompt>(
-                  Request("chat { messages { role: 'a' content: 'x' } parse_special_tokens: true }")
-                      .prompt)
-                  .parse_special_tokens);
+  EXPECT_TRUE(
+      std::get<engine::ChatPrompt>(
+          Request("chat { messages { role: 'a' content: 'x' } parse_special_tokens: true }").prompt)
+          .parse_special_tokens);
   EXPECT_FALSE(chat.add_generation_prompt);
 }
 

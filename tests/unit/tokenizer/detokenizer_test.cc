@@ -43,7 +43,8 @@ TEST_P(DetokenizerTest, DeltasAreWholeCharactersAndAddUp) {
     detokenizer.Flush(text);
     EXPECT_EQ(text, tokenizer->Decode(ids, skip_special));
     // Independently: all bytes at once, less the leading space.
-    if (tokenizer->pipeline().decoder.leading_spaces_to_drop > 0 && raw.starts_with(" ")) raw.erase(0, 1);
+    if (tokenizer->pipeline().decoder.leading_spaces_to_drop > 0 && raw.starts_with(" "))
+      raw.erase(0, 1);
     std::string whole;
     tokenizer::AppendValidUtf8(raw, /*keep_incomplete=*/false, whole);
     EXPECT_EQ(text, whole);
