@@ -63,6 +63,26 @@ too, for which there is no model in the table.
 
 The real model of the tests is SmolLM2-135M-Instruct in Q4_1: its greedy continuations and its perplexity
 are compared with llama.cpp's on the same file.
+
+## Tokenizers and chat templates
+
+| read from | kinds |
+|---|---|
+| `tokenizer.json` | BPE, Unigram, WordPiece, WordLevel, with every normalizer, pre-tokenizer, post-processor and decoder |
+| GGUF | gpt2, gemma4, llama, t5, bert, rwkv; `tokenizer.huggingface.json` where a file has it |
+| `tokenizer.model` | SentencePiece BPE and unigram; `tekken.json`; tiktoken ranks |
+| other files | `vocab.json` with `merges.txt`, `vocab.txt`, RWKV's World vocabulary |
+
+Where llama.cpp and the model's own tokenizer differ, Skep follows the model's own: tekken, gpt-4o and
+similar patterns use Unicode's case and marks; the digits of cohere2moe and tiny_aya use the original
+pattern; Gemma 4's text is not cut at newlines; a BERT word of more than 100 characters is unknown;
+`<mask>` (Roberta) and ModernBERT's `[MASK]` take the white space before them along; t5 runs through
+SentencePiece, so no space follows a user-defined piece; `</s>` in Qwen and Gemma 4 is text. GGUF files
+keep no NFC normalisation: text that is not in NFC can give other ids than the model's `tokenizer.json`.
+
+Chat templates run in a Jinja engine that gives what Hugging Face's environment gives (the tests compare
+70 templates that models ship). Special tokens in messages stay text unless a request asks otherwise
+(`parse_special_tokens`).
 """
 
 
