@@ -32,6 +32,15 @@ class Reader:
         return self.data[self.at - size:self.at].decode()
 
 
+def broken_by_the_library(tokenizer):
+    """Ids of added tokens that the library's ByteLevel decoder takes for bytes: DeepSeek Coder's "ö"
+    is a character of the byte alphabet, and comes back as half a character. Skep gives it back."""
+    if "ByteLevel" not in str(tokenizer.decoder):
+        return set()
+    return {i for i, token in tokenizer.get_added_tokens_decoder().items()
+            if not token.content.isascii() and "\ufffd" in tokenizer.decode([i], False)}
+
+
 def check(tool, path, texts):
     """How many strings differ."""
     with tempfile.TemporaryDirectory() as folder:
@@ -39,11 +48,14 @@ def check(tool, path, texts):
         tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
         cases = Reader(pathlib.Path(folder, "cases.bin").read_bytes())
     failures = 0
+    broken = broken_by_the_library(tokenizer)
     for text in texts:
         ours = cases.numbers(cases.numbers(1)[0]), cases.text(), cases.text()
         ids = tokenizer.encode(text).ids
         theirs = (ids, tokenizer.decode(ours[0], skip_special_tokens=False),
                   tokenizer.decode(ours[0], skip_special_tokens=True))
+        if broken.intersection(ids):
+            ours, theirs = ours[0], theirs[0]
         if ours != theirs:
             failures += 1
             if failures <= 3:
