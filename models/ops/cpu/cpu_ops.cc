@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "models/ops/cpu/arena.h"
 #include "models/ops/cpu/attention.h"
+#include "models/ops/cpu/gemm_jobs.h"
 #include "models/ops/cpu/scratch.h"
 #include "models/ops/cpu/thread_pool.h"
 
@@ -29,65 +30,6 @@ using cpu::PackedMatrix;
 constexpr int64_t kSerialFloats = 4096;
 // What a thread packs of a matrix before it takes more.
 constexpr int64_t kPanelsAtOnce = 8;
-
-class CpuMatrix final : public PreparedMatrix {
- public:
-  CpuMatrix(PackedMatrix packed, std::shared_ptr<cpu::Arena> arena)
-      : PreparedMatrix(packed.type(), packed.rows(), packed.columns()),
-        packed_(packed),
-        arena_(std::move(arena)) {}
-  const PackedMatrix& packed() const { return packed_; }
-  int64_t bytes() const override { return packed_.bytes(); }
-
- private:
-  PackedMatrix packed_;
-  std::shared_ptr<cpu::Arena> arena_;  // owns what packed_ points to
-};
-
-const PackedMatrix& Packed(const PreparedMatrix& matrix) {
-  return static_cast<const CpuMatrix&>(matrix).packed();
-}
-
-const float* BiasOf(const LinearWeights& w) {
-  return w.bias.defined() ? w.bias.data_ptr<float>() : nullptr;
-}
-
-ActivationBlock* BlocksOrNull(const Activation& a) {
-  return a.quantized.defined() ? static_cast<ActivationBlock*>(a.quantized.data_ptr()) : nullptr;
-}
-
-cpu::Gate GateOf(GateFunction function) {
-  switch (function) {
-    case GateFunction::kSilu:
-      return cpu::Gate::kSilu;
-    case GateFunction::kGeluTanh:
-      return cpu::Gate::kGeluTanh;
-    case GateFunction::kGeluErf:
-      return cpu::Gate::kGeluErf;
-    case GateFunction::kRelu:
-      return cpu::Gate::kRelu;
-    case GateFunction::kIdentity:
-      return cpu::Gate::kIdentity;
-  }
-  return cpu::Gate::kIdentity;
-}
-
-// A job that multiplies `rows` rows of x.
-GemmJob JobFor(const Activation& x, const LinearWeights& w, int64_t rows) {
-  GemmJob job;
-  job.matrix = &Packed(*w.matrix);
-  job.bias = BiasOf(w);
-  job.blocks = BlocksOrNull(x);
-  job.values = x.values.data_ptr<float>();
-  job.values_stride = x.values.stride(0);
-  job.rows = rows;
-  return job;
-}
-
-// Gate and up run as pairs of panels when one kernel reads both.
-bool SameKernel(const PackedMatrix& a, const PackedMatrix& b) {
-  return a.format() == b.format() || (cpu::IsInt8(a.format()) && cpu::IsInt8(b.format()));
-}
 
 class CpuOps final : public Ops {
  public:
