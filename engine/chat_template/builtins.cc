@@ -183,7 +183,7 @@ Value Range(Interpreter& interpreter, const Arguments& arguments) {
   }
   std::vector<Value> items;
   for (int64_t i = 0; i < static_cast<int64_t>(count); ++i) items.emplace_back(start + i * step);
-  const Value value = interpreter.heap().MakeList(std::move(items), List::Type::kRange);
+  Value value = interpreter.heap().MakeList(std::move(items), List::Type::kRange);
   value.list().description = step == 1 ? StrCat("range(", start, ", ", stop, ")")
                                        : StrCat("range(", start, ", ", stop, ", ", step, ")");
   return value;

@@ -136,7 +136,7 @@ bool IsWellKnownRole(std::string_view role) {
 }
 
 jinja::Value ToMessages(const ordered_json& messages, jinja::Heap& heap) {
-  const jinja::Value list = heap.FromJson(messages);
+  jinja::Value list = heap.FromJson(messages);
   for (const jinja::Value& message : list.list().items) {
     const jinja::Value* role = message.dict().Find("role");
     if (role == nullptr || !role->is_string() || !IsWellKnownRole(role->text())) continue;

@@ -265,7 +265,7 @@ Value UrlEncode(Interpreter& interpreter, const Value& input, const Arguments& a
 // What int() and float() make of a value; fails as they do, with the integer too large apart.
 Value ToInt(Interpreter&, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("int", arguments, {"default", "base"});
-  const Value otherwise = bound.Has(0) ? bound[0] : Value(int64_t{0});
+  Value otherwise = bound.Has(0) ? bound[0] : Value(int64_t{0});
   RequireDefined(input);
   if (input.is_integral()) return Value(input.integer());
   if (input.is_float()) {
@@ -282,7 +282,7 @@ Value ToInt(Interpreter&, const Value& input, const Arguments& arguments) {
 
 Value ToFloat(Interpreter&, const Value& input, const Arguments& arguments) {
   const BoundArguments bound("float", arguments, {"default"});
-  const Value otherwise = bound.Has(0) ? bound[0] : Value(0.0);
+  Value otherwise = bound.Has(0) ? bound[0] : Value(0.0);
   RequireDefined(input);
   if (input.is_number()) return Value(input.number());
   if (!input.is_string()) return otherwise;

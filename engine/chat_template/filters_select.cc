@@ -50,7 +50,7 @@ Value MakeGenerator(Interpreter& interpreter, absl::FunctionRef<void(std::vector
     if (error.limit) throw;
     failure = error.message;
   }
-  const Value generator = MakeGenerator(interpreter, std::move(items));
+  Value generator = MakeGenerator(interpreter, std::move(items));
   generator.list().failure = std::move(failure);
   return generator;
 }

@@ -137,6 +137,7 @@ Value DictSort(Interpreter& interpreter, const Value& input, const Arguments& ar
   }
   SortByKey(interpreter, pairs, bound.Flag(2, false));
   std::vector<Value> items;
+  items.reserve(pairs.size());
   for (auto& [key, pair] : pairs) items.push_back(std::move(pair));
   return interpreter.heap().MakeList(std::move(items));
 }
@@ -154,6 +155,7 @@ Value Sort(Interpreter& interpreter, const Value& input, const Arguments& argume
   std::vector<std::pair<Value, Value>> items;
   for (const Value& item : Iterate(input, interpreter.heap())) {
     std::vector<Value> keys;
+    keys.reserve(paths.size());
     for (const AttributePath& path : paths) {
       keys.push_back(IgnoreCase(interpreter, path(item), bound.Flag(1, false)));
     }
@@ -161,6 +163,7 @@ Value Sort(Interpreter& interpreter, const Value& input, const Arguments& argume
   }
   SortByKey(interpreter, items, bound.Flag(0, false));
   std::vector<Value> sorted;
+  sorted.reserve(items.size());
   for (auto& [key, item] : items) sorted.push_back(std::move(item));
   return interpreter.heap().MakeList(std::move(sorted));
 }

@@ -137,11 +137,14 @@ std::string Ascii(std::string_view repr) {
     if (c < 0x80) {
       out += static_cast<char>(c);
     } else {
-      absl::StrAppendFormat(&out,
-                            c < 0x100     ? "\\x%02x"
-                            : c < 0x10000 ? "\\u%04x"
-                                          : "\\U%08x",
-                            static_cast<unsigned>(c));
+      const auto code = static_cast<unsigned>(c);
+      if (c < 0x100) {
+        absl::StrAppendFormat(&out, "\\x%02x", code);
+      } else if (c < 0x10000) {
+        absl::StrAppendFormat(&out, "\\u%04x", code);
+      } else {
+        absl::StrAppendFormat(&out, "\\U%08x", code);
+      }
     }
   }
   return out;

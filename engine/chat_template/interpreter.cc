@@ -186,7 +186,7 @@ Interpreter::Flow Interpreter::ExecuteStatement(const Statement& statement) {
 
 // A block's text through its filters, the innermost of which has no input of its own.
 Value Interpreter::ApplyFilters(const Expression* chain, MarkedText text) {
-  const Value input = NewText(std::move(text));
+  Value input = NewText(std::move(text));
   if (chain == nullptr) return input;
   std::vector<const Expression*> filters;
   for (; chain != nullptr; chain = chain->children[0].get()) filters.push_back(chain);
