@@ -141,7 +141,8 @@ void Bpe::SplitBytes(std::string_view word, std::vector<Symbol>& symbols) const 
 }
 
 TokenId Bpe::FindCharacter(std::string_view word, size_t begin, size_t length) const {
-  const std::string_view prefix = begin > 0 ? options_.continuing_subword_prefix : "";
+  const std::string_view prefix =
+      begin > 0 ? std::string_view(options_.continuing_subword_prefix) : "";
   const std::string_view suffix =
       begin + length == word.size() ? std::string_view(options_.end_of_word_suffix) : "";
   const std::string_view character = word.substr(begin, length);
