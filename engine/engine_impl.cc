@@ -227,9 +227,12 @@ TokenizedPrompt EngineImpl::Tokenize(const LiveRequest& live) const {
   TokenizedPrompt prompt{.sampling = live.sampling};
   try {
     absl::StatusOr<std::vector<TokenId>> ids = prompts_.Build(live.request);
-    if (ids.ok()) prompt.ids = *std::move(ids);
-    prompt.status =
-        ids.ok() ? FitToContext(live.request, model(), prompt.ids, prompt.sampling) : ids.status();
+    if (!ids.ok()) {
+      prompt.status = ids.status();
+      return prompt;
+    }
+    prompt.ids = *std::move(ids);
+    prompt.status = FitToContext(live.request, model(), prompt.ids, prompt.sampling);
   } catch (const std::exception& error) {  // out of memory, or a fault of a library
     prompt.status =
         MakeError(Reason::kInternal, absl::StrCat("tokenising the prompt failed: ", error.what()));

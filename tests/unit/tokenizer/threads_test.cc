@@ -45,7 +45,9 @@ TEST_P(ThreadsTest, EncodeAndDecodeAtOnce) {
   ASSERT_GE(cases.size(), 40u);
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
+  constexpr int kThreads = 4;
+  threads.reserve(kThreads);
+  for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       std::vector<TokenId> ids;
       for (const Case& c : cases) {
