@@ -149,7 +149,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> StartPipeline(const GgufVocabulary& gg
   return pipeline;
 }
 
-absl::StatusOr<std::unique_ptr<Pipeline>> MakePipeline(GgufVocabulary gguf) {
+absl::StatusOr<std::unique_ptr<Pipeline>> MakePipeline(const GgufVocabulary& gguf) {
   if (!gguf.huggingface_json.empty()) return MakeFromJson(gguf);
   std::string known;
   for (const KnownKind& kind : kKinds) {

@@ -47,7 +47,7 @@ struct GgufVocabulary {
 };
 
 // InvalidArgument: inconsistent. Unimplemented: a model or pre-tokenizer that Skep does not know.
-absl::StatusOr<std::unique_ptr<Pipeline>> MakePipeline(GgufVocabulary vocabulary);
+absl::StatusOr<std::unique_ptr<Pipeline>> MakePipeline(const GgufVocabulary& vocabulary);
 
 }  // namespace skep::engine::tokenizer
 

@@ -17,7 +17,7 @@
   do {                                                           \
     auto status_or_ = (expression);                              \
     if (!status_or_.ok()) return std::move(status_or_).status(); \
-    target = *std::move(status_or_);                             \
+    (target) = *std::move(status_or_);                           \
   } while (false)
 
 #endif  // SKEP_ENGINE_TOKENIZER_STATUS_MACROS_H_
