@@ -5,6 +5,7 @@
 
 FROM debian:bookworm-slim AS build
 WORKDIR /src
+ENV SKEP_CACHE_DIR=/var/cache/skep CCACHE_DIR=/var/cache/ccache
 RUN apt-get update && apt-get install -y --no-install-recommends python3 \
     && rm -rf /var/lib/apt/lists/*
 # Apart from the sources, so that a change to these does not install everything again.
@@ -15,7 +16,7 @@ COPY . .
 # The libraries of libtorch get another place below, which the loader is told of.
 RUN tools/build release -DCMAKE_SKIP_RPATH=ON --target skep \
     && strip build/release/skep \
-    && packages=$(echo /root/.cache/skep/venv/lib/python3*/site-packages) \
+    && packages=$(echo "$SKEP_CACHE_DIR"/venv/lib/python3*/site-packages) \
     && mkdir libraries \
     && cp "$packages"/torch/lib/libtorch_cpu.so "$packages"/torch/lib/libc10.so \
         "$packages"/torch/lib/libgomp.so.1 "$packages"/nvidia/cu13/lib/libcudart.so.13 \

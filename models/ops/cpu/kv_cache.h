@@ -81,7 +81,6 @@ inline void StoreInt8Row(const AttentionJob& job, const float* key, const float*
   auto* values = static_cast<uint8_t*>(value_block);
   scale = QuantiseRow(value, job.head_dim, codes, sum);
   const int64_t stride = job.value_stride();
-  for (int64_t i = (job.head_dim + kBlock - 1) / kBlock * kBlock; i < stride; ++i) codes[i] = 0;
   __builtin_memcpy(values + offset * stride, codes, stride);
   __builtin_memcpy(values + stride * job.block_size + 2 * offset, &scale, 2);
 }
