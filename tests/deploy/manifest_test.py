@@ -69,9 +69,8 @@ class ManifestTest(unittest.TestCase):
             self.assertIn("memory", container["resources"]["limits"])
 
     def test_the_default_model_is_the_one_of_tools(self):
-        script = (ROOT / "tools/default_model").read_text()
-        sha256 = re.search(r"^sha256=(\w+)$", script, re.MULTILINE)[1]
-        package = re.search(r"^package=(\S+)$", script, re.MULTILINE)[1]
+        script = (ROOT / "tools/get_model").read_text()
+        sha256, package = re.search(r'"smollm2": Model\([^,]*,\s*"(\w+)",\s*\("([^"]+)"', script).groups()
         fetch = self.pod["spec"]["initContainers"][0]["args"][0]
         self.assertIn(sha256, fetch)
         self.assertIn(package, fetch)
