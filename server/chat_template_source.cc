@@ -66,10 +66,13 @@ absl::StatusOr<Sources> FromFolder(const std::string& folder) {
   std::vector<std::pair<std::string, std::string>> files = {
       {kDefault, absl::StrCat(folder, "/chat_template.jinja")}};
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           absl::StrCat(folder, "/additional_chat_templates"), error)) {
-    if (entry.path().extension() != ".jinja" || files.size() > kMaxTemplates) continue;
-    files.emplace_back(entry.path().stem().string(), entry.path().string());
+  // Incremented by hand: the loop's own ++ throws when the folder cannot be read on.
+  std::filesystem::directory_iterator entry(absl::StrCat(folder, "/additional_chat_templates"),
+                                            error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::filesystem::path& path = entry->path();
+    if (path.extension() != ".jinja" || files.size() > kMaxTemplates) continue;
+    files.emplace_back(path.stem().string(), path.string());
   }
   for (const auto& [name, file] : files) {
     absl::StatusOr<std::string> text = models::ReadSmallFile(file, kMaxTemplateBytes);

@@ -12,6 +12,8 @@ import regex
 import unicodedata2 as ucd
 from tokenizers import normalizers, pre_tokenizers
 
+from generate_unicode import array
+
 CODE_POINTS = [cp for cp in range(0x110000) if not 0xD800 <= cp < 0xE000]
 # In the order of LibraryClass in unicode.h.
 GRAPHEME_CLASSES = ["Extend", "ZWJ", "SpacingMark", "Prepend", "Control"]
@@ -110,15 +112,6 @@ def unknown_to_nfd():
             nfd.normalize_str(c + "\u0334") == c + "\u0334" and ucd.combining(c) > 1)
         if decomposes or orders:
             yield cp, True
-
-
-def array(declaration, rows):
-    lines = ["   "]
-    for row in rows:
-        if len(lines[-1]) + len(row) + 2 > 100:
-            lines.append("   ")
-        lines[-1] += f" {row},"
-    return "\n".join([f"constexpr {declaration}[] = {{", *lines, "};", ""])
 
 
 def main():

@@ -84,4 +84,5 @@ def main():
                 (f"{{{a:#x}, {b:#x}, {cp:#x}}}" for a, b, cp in sorted(pairs))))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,8 @@ absl::Status GreedyTrie::Tokenize(std::string_view word, std::vector<TokenId>& o
       out.push_back(match->value);
     } else if (unk_) {
       out.push_back(*unk_);
+    } else {
+      return NoTokenFor(word[0]);
     }
     word.remove_prefix(match ? match->length : 1);
   }

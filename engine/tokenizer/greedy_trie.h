@@ -15,7 +15,7 @@ namespace skep::engine::tokenizer {
 class GreedyTrie final : public TokenModel {
  public:
   // `pieces` are bytes and their ids; they are not kept. Bytes that no piece begins with become
-  // `unk`, one at a time, or nothing without it.
+  // `unk`, one at a time; without it they are InvalidArgument.
   GreedyTrie(std::vector<ByteTrie::Entry> pieces, std::optional<TokenId> unk)
       : trie_(std::move(pieces)), unk_(unk) {}
 

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "engine/tokenizer/merge_symbols.h"
+#include "engine/tokenizer/text.h"
 
 namespace skep::engine::tokenizer {
 
@@ -38,7 +39,8 @@ absl::Status RankBpe::Tokenize(std::string_view word, std::vector<TokenId>& out)
     return Merge{static_cast<uint32_t>(found->second), found->second};
   });
   for (const Symbol& symbol : symbols) {
-    if (symbol.id != kNoToken) out.push_back(symbol.id);
+    if (symbol.id == kNoToken) return NoTokenFor(word[symbol.begin]);
+    out.push_back(symbol.id);
   }
   return absl::OkStatus();
 }

@@ -25,7 +25,7 @@ class RankBpe final : public TokenModel {
   // Of equal pieces the last one counts.
   explicit RankBpe(std::vector<Piece> pieces);
 
-  // A word that is a piece is that piece. Bytes that no piece covers are left out.
+  // A word that is a piece is that piece. A byte that no piece covers: InvalidArgument.
   absl::Status Tokenize(std::string_view word, std::vector<TokenId>& out) const override;
   std::string_view kind() const override { return "tiktoken"; }
 

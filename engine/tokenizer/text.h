@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "absl/hash/hash.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -33,6 +34,13 @@ decltype(auto) CrossOver(const Part& part) {
 template <typename... Parts>
 std::string Concat(const Parts&... parts) {
   return absl::StrCat(CrossOver(parts)...);
+}
+
+// The text holds a byte for which the vocabulary, which should have all 256, has no token.
+inline absl::Status NoTokenFor(char byte) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the vocabulary has no token for the byte 0x",
+                   absl::Hex(static_cast<unsigned char>(byte), absl::kZeroPad2)));
 }
 
 // `text` with every `from` (not empty) replaced.

@@ -52,6 +52,9 @@ absl::StatusOr<std::unique_ptr<engine::Engine>> LoadEngine(const ServeConfig& co
   const absl::Time start = absl::Now();
   absl::StatusOr<LoadedModel> model = LoadModel(config.model, MakeProgress("loading the model"));
   if (!model.ok()) return model.status();
+  for (const std::string& note : model->tokenizer->notes()) {
+    Log(LogLevel::kWarn, "tokenizer", {{"note", note}});
+  }
   has_template = model->chat_template != nullptr;
   if (!has_template) {
     Log(LogLevel::kWarn, "no chat template", {{"reason", model->chat_template_error}});

@@ -122,12 +122,12 @@ def choice(known):
     return parse
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
+def common_parser(description, all_models, default_models, all_engines):
+    """The options of every comparison."""
+    parser = argparse.ArgumentParser(description=description,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=choice(list(models.MODELS)), default=list(models.MODELS))
-    parser.add_argument("--engines", type=choice(engines.ENGINES), default=engines.ENGINES)
-    parser.add_argument("--cells", type=choice(engines.CELLS), default=engines.CELLS)
+    parser.add_argument("--models", type=choice(all_models), default=default_models)
+    parser.add_argument("--engines", type=choice(all_engines), default=all_engines)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--session", default="latest", help="name of the file of results")
@@ -135,15 +135,26 @@ def main():
     parser.add_argument("--retry", action="store_true", help="run again what failed")
     parser.add_argument("--write", action="store_true", help="put them into docs/PERFORMANCE.md")
     parser.add_argument("--only-write", action="store_true", help="and measure nothing")
-    options = parser.parse_args()
-    log = results.Log(options.session, "offline", options.restart, options.retry)
+    return parser
+
+
+def run(options, kind, script, measure_all, make_text, draw_all):
+    """Measures, prints the page and puts it into the document, as the options say."""
+    log = results.Log(options.session, kind, options.restart, options.retry)
     if not options.only_write:
-        measure(log, options)
-    page = text(log, options.threads)
+        measure_all(log, options)
+    page = make_text(log, options.threads)
     print(page)
     if options.write or options.only_write:
-        draw(log)
-        results.write("tests/bench/compare.py", page)
+        draw_all(log)
+        results.write(script, page)
+
+
+def main():
+    names = list(models.MODELS)
+    parser = common_parser(__doc__, names, names, engines.ENGINES)
+    parser.add_argument("--cells", type=choice(engines.CELLS), default=engines.CELLS)
+    run(parser.parse_args(), "offline", "tests/bench/compare.py", measure, text, draw)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ turns as in compare.py, and results are kept and written in the same way.
 
 $SKEP_BINARY names another binary than build/release/skep.
 """
-import argparse
-import sys
 import time
 
 import environment
@@ -114,29 +112,11 @@ def draw(log):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=compare.choice(list(models.MODELS)), default=MODELS)
-    parser.add_argument("--engines", type=compare.choice(list(TITLES)), default=list(TITLES))
+    parser = compare.common_parser(__doc__, list(models.MODELS), MODELS, list(TITLES))
     parser.add_argument("--streams", type=lambda text: [int(n) for n in text.split(",")],
                         default=STREAMS)
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--session", default="latest", help="name of the file of results")
-    parser.add_argument("--restart", action="store_true", help="forget that session's results")
-    parser.add_argument("--retry", action="store_true", help="run again what failed")
-    parser.add_argument("--write", action="store_true", help="put them into docs/PERFORMANCE.md")
-    parser.add_argument("--only-write", action="store_true", help="and measure nothing")
-    options = parser.parse_args()
-    log = results.Log(options.session, "served", options.restart, options.retry)
-    if not options.only_write:
-        measure(log, options)
-    page = text(log, options.threads)
-    print(page)
-    if options.write or options.only_write:
-        draw(log)
-        results.write("tests/bench/serve.py", page)
+    compare.run(parser.parse_args(), "served", "tests/bench/serve.py", measure, text, draw)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

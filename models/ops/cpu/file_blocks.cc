@@ -7,30 +7,30 @@ namespace {
 
 void ReadQ4_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block * 18;
-  out->half[0] = FileU16(p);
+  out->half[0] = LoadU16(p);
   ReadNibbles<16>(p + 2, out->codes);
 }
 
 void ReadQ4_1(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block * 20;
-  out->half[0] = FileU16(p);
-  out->half[1] = FileU16(p + 2);
+  out->half[0] = LoadU16(p);
+  out->half[1] = LoadU16(p + 2);
   ReadNibbles<16>(p + 4, out->codes);
 }
 
 void ReadQ5_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block * 22;
-  out->half[0] = FileU16(p);
+  out->half[0] = LoadU16(p);
   ReadNibbles<16>(p + 6, out->codes);
-  AddBits(FileU32(p + 2), 4, out->codes);
+  AddBits(LoadU32(p + 2), 4, out->codes);
 }
 
 void ReadQ5_1(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block * 24;
-  out->half[0] = FileU16(p);
-  out->half[1] = FileU16(p + 2);
+  out->half[0] = LoadU16(p);
+  out->half[1] = LoadU16(p + 2);
   ReadNibbles<16>(p + 8, out->codes);
-  AddBits(FileU32(p + 4), 4, out->codes);
+  AddBits(LoadU32(p + 4), 4, out->codes);
 }
 
 // Signed bytes, stored + 128.
@@ -39,12 +39,12 @@ void ReadBytes(const uint8_t* bytes, RowBlock* out) {
 }
 
 void ReadQ8_0(const uint8_t* row, int64_t block, RowBlock* out) {
-  out->half[0] = FileU16(row + block * 34);
+  out->half[0] = LoadU16(row + block * 34);
   ReadBytes(row + block * 34 + 2, out);
 }
 
 void ReadQ8_1(const uint8_t* row, int64_t block, RowBlock* out) {
-  out->half[0] = FileU16(row + block * 36);
+  out->half[0] = LoadU16(row + block * 36);
   ReadBytes(row + block * 36 + 4, out);
 }
 
@@ -64,8 +64,8 @@ void ReadTwoBits(const uint8_t* qs, int sub, uint8_t* codes) {
 void ReadQ2_K(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 84;
-  out->super[0] = FileU16(p + 80);
-  out->super[1] = FileU16(p + 82);
+  out->super[0] = LoadU16(p + 80);
+  out->super[1] = LoadU16(p + 82);
   out->scale[0] = p[2 * sub];
   out->scale[1] = p[2 * sub + 1];
   ReadTwoBits(p + 16, sub, out->codes);
@@ -74,7 +74,7 @@ void ReadQ2_K(const uint8_t* row, int64_t block, RowBlock* out) {
 void ReadQ3_K(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 110;
-  out->super[0] = FileU16(p + 108);
+  out->super[0] = LoadU16(p + 108);
   for (int i = 0; i < 2; ++i) {
     const int j = 2 * sub + i;
     const int low = (p[96 + j % 8] >> (4 * (j / 8))) & 15;
@@ -104,8 +104,8 @@ void ReadSubBlockNibbles(const uint8_t* qs, int sub, uint8_t* codes) {
 void ReadQ4_K(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 144;
-  out->super[0] = FileU16(p);
-  out->super[1] = FileU16(p + 2);
+  out->super[0] = LoadU16(p);
+  out->super[1] = LoadU16(p + 2);
   ReadScaleMin(p + 4, sub, out->scale);
   ReadSubBlockNibbles(p + 16, sub, out->codes);
 }
@@ -113,8 +113,8 @@ void ReadQ4_K(const uint8_t* row, int64_t block, RowBlock* out) {
 void ReadQ5_K(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 176;
-  out->super[0] = FileU16(p);
-  out->super[1] = FileU16(p + 2);
+  out->super[0] = LoadU16(p);
+  out->super[1] = LoadU16(p + 2);
   ReadScaleMin(p + 4, sub, out->scale);
   ReadSubBlockNibbles(p + 48, sub, out->codes);
   ReadFields<1, /*kAdd=*/true>(p + 16, sub, 4, out->codes);
@@ -127,11 +127,10 @@ void ReadQ6_K(const uint8_t* row, int64_t block, RowBlock* out) {
   ReadFields<2, /*kAdd=*/true>(p + 128 + sub / 4 * 32, sub % 4 * 2, 4, out->codes);
   out->scale[0] = p[192 + 2 * sub];
   out->scale[1] = p[192 + 2 * sub + 1];
-  out->super[0] = FileU16(p + 208);
+  out->super[0] = LoadU16(p + 208);
 }
 
-// --- ternary, FP4 with E4M3 scales, plain one and two bits
-// ----------------------------------------
+// --- ternary, FP4 with E4M3 scales, plain one and two bits ---------------------------------------
 
 // Digit m of `count` bytes, as codes 0, 1, 2: base-3 fractions of 256.
 void ReadDigits(const uint8_t* bytes, int count, int m, uint8_t* codes) {
@@ -144,7 +143,7 @@ void ReadDigits(const uint8_t* bytes, int count, int m, uint8_t* codes) {
 void ReadTQ1_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 54;
-  out->half[0] = FileU16(p + 52);
+  out->half[0] = LoadU16(p + 52);
   if (sub < 5) {  // five digits of 32 bytes
     ReadDigits(p, /*count=*/32, sub, out->codes);
   } else if (sub < 7) {  // four of the five digits of 16 bytes
@@ -158,7 +157,7 @@ void ReadTQ1_0(const uint8_t* row, int64_t block, RowBlock* out) {
 
 void ReadTQ2_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block / 8 * 66;
-  out->half[0] = FileU16(p + 64);
+  out->half[0] = LoadU16(p + 64);
   ReadTwoBits(p, static_cast<int>(block % 8), out->codes);
 }
 
@@ -174,7 +173,7 @@ void ReadNVFP4(const uint8_t* row, int64_t block, RowBlock* out) {
 
 void ReadQ2_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block / 2 * 18;
-  out->half[0] = FileU16(p);
+  out->half[0] = LoadU16(p);
   const uint8_t* qs = p + 2 + block % 2 * 8;
   for (int i = 0; i < 8; ++i) {                                  // a byte becomes four
     uint32_t four = qs[i] | static_cast<uint32_t>(qs[i]) << 12;  // pairs 0, 1 and 2, 3
@@ -185,9 +184,9 @@ void ReadQ2_0(const uint8_t* row, int64_t block, RowBlock* out) {
 
 void ReadQ1_0(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block / 4 * 18;
-  out->half[0] = FileU16(p);
+  out->half[0] = LoadU16(p);
   std::memset(out->codes, 0, sizeof(out->codes));
-  AddBits(FileU32(p + 2 + block % 4 * 4), 0, out->codes);
+  AddBits(LoadU32(p + 2 + block % 4 * 4), 0, out->codes);
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 #define SKEP_MODELS_OPS_CPU_FILE_BLOCKS_H_
 
 #include <cstdint>
-#include <cstring>
 
 #include "models/ops/cpu/block_codec.h"
+#include "models/weights/block_decoders.h"
 
 namespace skep::cpu {
+
+using models::LoadU16;
+using models::LoadU32;
 
 // Takes 32-block `block` out of a row in the file's layout. The layouts:
 // models/weights/decode_*.cc.
@@ -28,18 +31,6 @@ void ReadIQ1_S(const uint8_t* row, int64_t block, RowBlock* out);
 void ReadIQ1_M(const uint8_t* row, int64_t block, RowBlock* out);
 
 // --- parts of several types ----------------------------------------------------------------------
-
-inline uint16_t FileU16(const uint8_t* p) {
-  uint16_t value;
-  std::memcpy(&value, p, sizeof(value));
-  return value;
-}
-
-inline uint32_t FileU32(const uint8_t* p) {
-  uint32_t value;
-  std::memcpy(&value, p, sizeof(value));
-  return value;
-}
 
 // Low nibbles are elements 0 .. count-1, high ones the next `count`.
 template <int kCount>

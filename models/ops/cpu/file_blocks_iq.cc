@@ -54,15 +54,15 @@ uint8_t OddScale(unsigned code) { return static_cast<uint8_t>(2 * code + 1); }
 }  // namespace
 
 void ReadIQ4_NL(const uint8_t* row, int64_t block, RowBlock* out) {
-  out->half[0] = FileU16(row + block * 18);
+  out->half[0] = LoadU16(row + block * 18);
   ReadNibbles<16>(row + block * 18 + 2, out->codes);
 }
 
 void ReadIQ4_XS(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 136;
-  out->super[0] = FileU16(p);
-  const int high = (FileU16(p + 2) >> (2 * sub)) & 3;
+  out->super[0] = LoadU16(p);
+  const int high = (LoadU16(p + 2) >> (2 * sub)) & 3;
   out->scale[0] = static_cast<uint8_t>((static_cast<int>(Nibble(p + 4, sub)) | high << 4) - 32);
   ReadNibbles<16>(p + 8 + 16 * sub, out->codes);
 }
@@ -71,8 +71,8 @@ void ReadIQ3_XXS(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 98;
   const uint8_t* index = p + 2 + 8 * sub;
-  const uint32_t packed = FileU32(p + 66 + 4 * sub);
-  out->super[0] = FileU16(p);
+  const uint32_t packed = LoadU32(p + 66 + 4 * sub);
+  out->super[0] = LoadU16(p);
   out->scale[0] = OddScale(packed >> 28);
   for (int i = 0; i < 4; ++i) {
     PutIq3<3>(models::kIq3XxsGrid[index[2 * i]], models::kIq3XxsGrid[index[2 * i + 1]],
@@ -86,7 +86,7 @@ void ReadIQ3_S(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* qs = p + 2 + 8 * sub;
   const unsigned qh = p[66 + sub];
   const uint8_t* signs = p + 74 + 4 * sub;
-  out->super[0] = FileU16(p);
+  out->super[0] = LoadU16(p);
   out->scale[0] = OddScale(Nibble(p + 106, sub));
   for (int i = 0; i < 4; ++i) {
     const unsigned first = qs[2 * i] | ((qh >> (2 * i)) & 1u) << 8;
@@ -98,8 +98,8 @@ void ReadIQ3_S(const uint8_t* row, int64_t block, RowBlock* out) {
 void ReadIQ2_XXS(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block / 8 * 66;
   const uint8_t* index = p + 2 + 8 * (block % 8);
-  const uint32_t packed = FileU32(index + 4);
-  out->super[0] = FileU16(p);
+  const uint32_t packed = LoadU32(index + 4);
+  out->super[0] = LoadU16(p);
   out->scale[0] = OddScale(packed >> 28);
   for (int i = 0; i < 4; ++i) {
     PutIq2(models::kIq2XxsGrid[index[i]], models::EvenSigns((packed >> (7 * i)) & 127),
@@ -110,10 +110,10 @@ void ReadIQ2_XXS(const uint8_t* row, int64_t block, RowBlock* out) {
 void ReadIQ2_XS(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 74;
-  out->super[0] = FileU16(p);
+  out->super[0] = LoadU16(p);
   for (int i = 0; i < 2; ++i) out->scale[i] = OddScale(Nibble(p + 66, 2 * sub + i));
   for (int i = 0; i < 4; ++i) {
-    const unsigned q = FileU16(p + 2 + 8 * sub + 2 * i);
+    const unsigned q = LoadU16(p + 2 + 8 * sub + 2 * i);
     PutIq2(models::kIq2XsGrid[q & 511], models::EvenSigns(static_cast<uint8_t>(q >> 9)),
            out->codes + 8 * i);
   }
@@ -122,7 +122,7 @@ void ReadIQ2_XS(const uint8_t* row, int64_t block, RowBlock* out) {
 void ReadIQ2_S(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 82;
-  out->super[0] = FileU16(p);
+  out->super[0] = LoadU16(p);
   for (int i = 0; i < 2; ++i) out->scale[i] = OddScale(Nibble(p + 74, 2 * sub + i));
   for (int i = 0; i < 4; ++i) {
     const unsigned index = p[2 + 4 * sub + i] | ((p[66 + sub] >> (2 * i)) & 3u) << 8;
@@ -133,8 +133,8 @@ void ReadIQ2_S(const uint8_t* row, int64_t block, RowBlock* out) {
 void ReadIQ1_S(const uint8_t* row, int64_t block, RowBlock* out) {
   const int sub = static_cast<int>(block % 8);
   const uint8_t* p = row + block / 8 * 50;
-  const unsigned qh = FileU16(p + 34 + 2 * sub);
-  out->super[0] = FileU16(p);
+  const unsigned qh = LoadU16(p + 34 + 2 * sub);
+  out->super[0] = LoadU16(p);
   out->scale[0] = OddScale((qh >> 12) & 7);
   for (int i = 0; i < 4; ++i) {
     const unsigned index = p[2 + 4 * sub + i] | ((qh >> (3 * i)) & 7) << 8;
@@ -147,11 +147,11 @@ void ReadIQ1_M(const uint8_t* row, int64_t block, RowBlock* out) {
   const uint8_t* p = row + block / 8 * 56;
   const uint8_t* scales = p + 48;
   unsigned half = 0;
-  for (int i = 0; i < 4; ++i) half |= (FileU16(scales + 2 * i) >> 12) << (4 * i);
+  for (int i = 0; i < 4; ++i) half |= (LoadU16(scales + 2 * i) >> 12) << (4 * i);
   out->super[0] = static_cast<uint16_t>(half);
   for (int i = 0; i < 2; ++i) {
     const int j = 2 * sub + i;
-    out->scale[i] = OddScale((FileU16(scales + 2 * (j / 4)) >> (3 * (j % 4))) & 7u);
+    out->scale[i] = OddScale((LoadU16(scales + 2 * (j / 4)) >> (3 * (j % 4))) & 7u);
   }
   for (int i = 0; i < 4; ++i) {
     const unsigned nibble = Nibble(p + 32, 4 * sub + i);

@@ -28,7 +28,6 @@ struct Bf16Weights {
 
 // Activations as the tiles read them: [columns / 16][M rows][16], the last stretch padded with
 // zeros.
-inline constexpr int64_t kStretch = 16;
 
 template <class Weights, int M>
 SKEP_INLINE void AddInputs(const uint8_t* const (&panels)[2], int64_t k, const float* x,

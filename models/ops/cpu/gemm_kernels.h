@@ -144,8 +144,6 @@ inline void PackRows(const GemmJob& job, int64_t row, int64_t count, int size, f
   }
 }
 
-inline constexpr int64_t kFloatChunkTiles = 8;
-
 inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
   const int64_t columns = job.matrix->columns();
   const int64_t padded = (columns + kStretch - 1) / kStretch * kStretch;

@@ -19,11 +19,9 @@ const Kernels& KernelsFor(CpuLevel level) {
 }
 
 int64_t GemmWorkspaceBytes(const PackedMatrix& matrix) {
-  constexpr int64_t kDecodedBytes = 512 + 4 * 64;  // a panel's 32-block, see weight_readers.h
-  if (IsInt8(matrix.format())) return 4 * BlocksOf(matrix.columns()) * kDecodedBytes;
-  constexpr int64_t kPackedRows = 8 * kTileRows;  // activations, see gemm_kernels.h
-  const int64_t columns = (matrix.columns() + 15) / 16 * 16;
-  return (kPackedRows + 4 * kLanes + 1) * columns * static_cast<int64_t>(sizeof(float));
+  if (IsInt8(matrix.format())) return 4 * BlocksOf(matrix.columns()) * kMaxDecodedBlockBytes;
+  const int64_t columns = (matrix.columns() + kStretch - 1) / kStretch * kStretch;
+  return (kFloatChunkTiles * kTileRows + 4 * kLanes + 1) * columns * static_cast<int64_t>(sizeof(float));
 }
 
 namespace {

@@ -54,6 +54,12 @@ struct GemmJob {
 inline constexpr int64_t kUnitColumns = 2 * kLanes;
 inline int64_t UnitsOf(const PackedMatrix& matrix) { return matrix.panels() / 2; }
 
+// Int8 panels are decoded to at most so many bytes a block of 32 inputs.
+inline constexpr int64_t kMaxDecodedBlockBytes = 512 + 4 * 64;
+// Float kernels repack so many tiles of activations at once, in stretches of so many columns.
+inline constexpr int64_t kFloatChunkTiles = 8;
+inline constexpr int64_t kStretch = 16;
+
 // A thread's private memory, 64-byte aligned. GemmWorkspaceBytes says how much a matrix needs.
 int64_t GemmWorkspaceBytes(const PackedMatrix& matrix);
 

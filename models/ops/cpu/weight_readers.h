@@ -195,7 +195,6 @@ using Q10Reader = Reader<NumberCodes<1, 4>, HalfScale<4, 3>, kStart8>;
 
 // A panel decoded once for many activation rows: 8 vectors of bytes and, as floats, the members of
 // BlockScales that the format has.
-inline constexpr int64_t kMaxDecodedBlockBytes = 512 + 4 * 64;
 
 template <Start kStartAt, bool kTwoScales, bool kMinimums>
 struct DecodedReader : ScaleTraits<kTwoScales, kMinimums> {
