@@ -14,6 +14,7 @@ endif()
 if(SKEP_SANITIZE)
   add_compile_options(-fsanitize=${SKEP_SANITIZE} -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${SKEP_SANITIZE})
+  add_compile_definitions(SKEP_SANITIZED)
 endif()
 
 # skep_add_library(NAME SOURCES ... HEADERS <paths below the source root>... PUBLIC <libs> PRIVATE <libs>)
@@ -39,10 +40,14 @@ function(skep_add_library name)
   endif()
 endfunction()
 
-# skep_add_test(NAME SOURCES ... LINK ... [GOLDEN <names>] [ARGS ...] [LABELS ...])
+# skep_add_test(NAME [THREADED] SOURCES ... LINK ... [GOLDEN <names>] [ARGS ...] [LABELS ...])
 # GOLDEN names data sets declared with skep_add_golden; the test finds them below $SKEP_GOLDEN_DIR.
+# Under the thread sanitizer there are only the THREADED tests: what runs on one thread has no races.
 function(skep_add_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;GOLDEN;ARGS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED" "TIMEOUT" "SOURCES;LINK;GOLDEN;ARGS;LABELS" ${ARGN})
+  if(SKEP_SANITIZE MATCHES "thread" AND NOT ARG_THREADED)
+    return()
+  endif()
   add_executable(${name} ${ARG_SOURCES})
   # Tests may share fixtures: "tests/unit/engine/engine_fixture.h".
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include/all_tests)
@@ -66,6 +71,9 @@ endfunction()
 # skep_add_golden(NAME SCRIPT): the data set NAME, written by a Python script from pinned references
 # when a test first needs it and kept in the cache until the script or its inputs change.
 function(skep_add_golden name script)
+  if(SKEP_SANITIZE MATCHES "thread")
+    return()  # no THREADED test reads any
+  endif()
   add_test(NAME golden_${name}
            COMMAND ${SKEP_PYTHON} ${script} --out ${SKEP_CACHE_DIR}/golden/${name})
   set_tests_properties(golden_${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 900
