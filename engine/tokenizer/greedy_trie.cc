@@ -1,5 +1,7 @@
 #include "engine/tokenizer/greedy_trie.h"
 
+#include "engine/tokenizer/text.h"
+
 namespace skep::engine::tokenizer {
 
 absl::Status GreedyTrie::Tokenize(std::string_view word, std::vector<TokenId>& out) const {

@@ -23,7 +23,7 @@ class LinearTimeTest : public testing::TestWithParam<const char*> {};
 TEST_P(LinearTimeTest, AMegabyteOfAnything) {
   const auto tokenizer = Load(ReferenceFolder() + GetParam());
   ASSERT_NE(tokenizer, nullptr);
-  constexpr size_t kBytes = 1 << 20;
+  constexpr size_t kBytes = kLongText;
   for (const char* unit : {"x", " ", "\n", "7", "\xCC\x81", "aA", "中", "ab "}) {
     const uint64_t half = StepsFor(*tokenizer, unit, kBytes / 2);
     const uint64_t steps = StepsFor(*tokenizer, unit, kBytes);

@@ -38,6 +38,16 @@ inline std::unique_ptr<Tokenizer> Load(const std::string& path) {
   return tokenizer.ok() ? *std::move(tokenizer) : nullptr;
 }
 
+// Sanitizers make every byte and every text many times as dear: there the long texts are shorter,
+// and of the many only each kEvery-th is looked at.
+#ifdef SKEP_SANITIZED
+inline constexpr size_t kLongText = size_t{1} << 14;
+inline constexpr size_t kEvery = 8;
+#else
+inline constexpr size_t kLongText = size_t{1} << 20;
+inline constexpr size_t kEvery = 1;
+#endif
+
 inline std::vector<TokenId> Encode(const Tokenizer& tokenizer, std::string_view text,
                                    const EncodeOptions& options = {}) {
   std::vector<TokenId> ids;

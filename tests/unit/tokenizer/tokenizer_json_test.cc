@@ -16,13 +16,6 @@ std::string Streamed(const Tokenizer& tokenizer, const std::vector<TokenId>& ids
   return text;
 }
 
-// Every one; under sanitizers, which make this minutes, every eighth.
-#ifdef SKEP_SANITIZED
-constexpr size_t kStep = 8;
-#else
-constexpr size_t kStep = 1;
-#endif
-
 class TokenizerJsonTest : public testing::TestWithParam<const char*> {
  protected:
   static const std::vector<std::string>& Texts() {
@@ -37,7 +30,7 @@ TEST_P(TokenizerJsonTest, AgreesWithTheLibrary) {
   ASSERT_NE(tokenizer, nullptr);
   const ReferenceCases golden = ReadReferenceCases(GetParam(), Texts());
   int failures = 0;
-  for (size_t i = 0; i < Texts().size() && failures < 5; i += kStep) {
+  for (size_t i = 0; i < Texts().size() && failures < 5; i += kEvery) {
     SCOPED_TRACE(testing::PrintToString(Texts()[i]));
     const ReferenceCase& wanted = golden.cases[i];
     const std::vector<TokenId> plain =
