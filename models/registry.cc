@@ -12,8 +12,8 @@ namespace skep::models {
 namespace {
 
 const std::array kArchitectures = {
-    architectures::Llama(),
-    architectures::Gemma3(),
+    architectures::Gemma3(), architectures::Llama(), architectures::Qwen2(),
+    architectures::Qwen2Moe(), architectures::Qwen3(), architectures::Qwen3Moe(),
 };
 
 }  // namespace

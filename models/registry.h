@@ -24,8 +24,8 @@ struct Architecture {
   std::span<const std::string_view> gguf_names;
   // Reads the configuration and says what cannot be served. Loads nothing.
   absl::Status (*check)(const ConfigView& config);
-  // How its GGUF files name and store weights.
-  absl::StatusOr<std::vector<WeightRule>> (*gguf_rules)(const ConfigView& config);
+  // How its files name and store weights, where they differ from the canonical way.
+  absl::StatusOr<std::vector<WeightRule>> (*rules)(const ConfigView& config);
   absl::StatusOr<std::unique_ptr<Model>> (*build)(Builder& builder);
 };
 

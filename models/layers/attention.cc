@@ -2,34 +2,39 @@
 
 namespace skep::models {
 
-Attention::Attention(Builder& builder, const Weights& weights, const AttentionOptions& options)
+Attention::Attention(Builder& builder, const Weights& weights, const AttentionOptions& options,
+                     std::string_view input_role)
     : options_(options) {
   const AttentionShape& shape = options.shape;
   const int64_t q_width = shape.query_heads * shape.head_dim;
-  const int64_t kv_width = shape.kv_heads * shape.head_dim;
+  const int64_t k_width = shape.kv_heads * shape.head_dim;
+  const int64_t v_width = shape.kv_heads * shape.value_width();
+  const int64_t out_width = shape.query_heads * shape.value_width();
   q_ = weights.Linear("q_proj", q_width, options.hidden, Partition::kColumn, options.qkv_bias);
-  k_ = weights.Linear("k_proj", kv_width, options.hidden, Partition::kColumn, options.qkv_bias);
-  v_ = weights.Linear("v_proj", kv_width, options.hidden, Partition::kColumn, options.qkv_bias);
-  o_ = weights.Linear("o_proj", options.hidden, q_width, Partition::kRow, options.output_bias);
+  k_ = weights.Linear("k_proj", k_width, options.hidden, Partition::kColumn, options.qkv_bias);
+  v_ = weights.Linear("v_proj", v_width, options.hidden, Partition::kColumn, options.qkv_bias);
+  o_ = weights.Linear("o_proj", options.hidden, out_width, Partition::kRow, options.output_bias);
   if (options.qk_norm) {
-    q_norm_ =
-        weights.Norm("q_norm", shape.head_dim, options.qk_norm_epsilon, options.qk_norm_offset);
-    k_norm_ =
-        weights.Norm("k_norm", shape.head_dim, options.qk_norm_epsilon, options.qk_norm_offset);
+    const bool whole_row = options.head_norm == HeadNorm::kWholeRow;
+    q_norm_ = weights.Norm("q_norm", whole_row ? q_width : shape.head_dim, *options.qk_norm);
+    k_norm_ = weights.Norm("k_norm", whole_row ? k_width : shape.head_dim, *options.qk_norm);
   }
+  if (options.sinks) {
+    sinks_ = builder.ops.MakeVector(weights.Vector("sinks", shape.query_heads));
+  }
+  if (!options.slopes.empty()) slopes_ = builder.ops.MakeVector(options.slopes);
+  const int64_t window = options.chunk > 0 ? options.chunk : options.window;
   state_ = builder.state.Declare(
-      {options.window > 0 ? StateKind::kSlidingWindow : StateKind::kFullAttention, options.window,
-       shape});
-  if (options.rope != nullptr) {
-    rope_ = builder.workspace.Rotation(options.rope_name, *options.rope);
-  }
-  input_ = builder.workspace.Values("attention input", options.hidden,
+      {window > 0 ? StateKind::kSlidingWindow : StateKind::kFullAttention, window, shape});
+  if (!options.rope.empty()) rope_ = builder.workspace.Rotation(options.rope);
+  input_ = builder.workspace.Values(input_role, options.hidden,
                                     {q_.matrix.get(), k_.matrix.get(), v_.matrix.get()});
   queries_ = builder.workspace.Buffer("queries", q_width);
-  output_ = builder.workspace.Values("attention output", q_width, {o_.matrix.get()});
+  output_ = builder.workspace.Values("attention output", out_width, {o_.matrix.get()});
 }
 
-void Attention::AddTo(Step& step, const Activation& x, const NormWeights* post_norm) const {
+void Attention::AddTo(Step& step, const Activation& x, const NormWeights* post_norm,
+                      float multiplier) const {
   QkvArguments qkv;
   qkv.input = &x;
   qkv.q = &q_;
@@ -37,6 +42,8 @@ void Attention::AddTo(Step& step, const Activation& x, const NormWeights* post_n
   qkv.v = &v_;
   qkv.q_norm = q_norm_ ? &*q_norm_ : nullptr;
   qkv.k_norm = k_norm_ ? &*k_norm_ : nullptr;
+  qkv.head_norm = options_.head_norm;
+  qkv.clip = options_.clip;
   qkv.rope = rope_;
   qkv.shape = options_.shape;
   qkv.group = state_->group;
@@ -51,11 +58,13 @@ void Attention::AddTo(Step& step, const Activation& x, const NormWeights* post_n
   attention.group = state_->group;
   attention.scale = options_.scale;
   attention.softcap = options_.softcap;
+  attention.chunk = options_.chunk;
+  attention.sinks = sinks_.defined() ? &sinks_ : nullptr;
+  attention.slopes = slopes_.defined() ? &slopes_ : nullptr;
   attention.output = output_;
   step.ops.PagedAttention(attention);
 
-  step.ops.ProjectToResidual(*output_, o_, post_norm, /*multiplier=*/1.0f, step.rows,
-                             step.residual);
+  step.ops.ProjectToResidual(*output_, o_, post_norm, multiplier, step.rows, step.residual);
 }
 
 }  // namespace skep::models

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/layers/builder.h"
 
@@ -13,34 +14,40 @@ namespace skep::models {
 struct AttentionOptions {
   int64_t hidden = 0;
   AttentionShape shape;
-  float scale = 0.0f;    // of the scores, usually 1 / sqrt(head_dim)
+  float scale = 0.0f;    // of the scores; usually 1 / sqrt(head_dim)
   float softcap = 0.0f;  // > 0: c * tanh(score / c)
   int64_t window = 0;    // > 0: sliding window
+  int64_t chunk = 0;     // > 0: attention within chunks of so many positions
+  float clip = 0.0f;     // > 0: q, k and v are clamped
   Bias qkv_bias = Bias::kNone;
   Bias output_bias = Bias::kNone;
-  // RMS norm over each head of q and k before RoPE ("q_norm", "k_norm").
-  bool qk_norm = false;
-  float qk_norm_epsilon = 0.0f;
-  float qk_norm_offset = 0.0f;
-  const Rope* rope = nullptr;      // null: no rotation
-  std::string rope_name = "rope";  // layers with the same rope share its table
+  // Norms of q and k ("q_norm", "k_norm"), and what they span.
+  std::optional<NormOptions> qk_norm;
+  HeadNorm head_norm = HeadNorm::kPerHead;
+  // Name of a RoPE of the model (see DecoderPlan::ropes). Empty: no rotation.
+  std::string rope = "rope";
+  bool sinks = false;         // "sinks": a logit a head that takes weight and gives no value
+  std::vector<float> slopes;  // ALiBi, one a query head; empty: none
 };
 
 class Attention final {
  public:
-  // `weights`: the place with q_proj, k_proj, v_proj, o_proj.
-  Attention(Builder& builder, const Weights& weights, const AttentionOptions& options);
+  // `weights`: the place with q_proj, k_proj, v_proj, o_proj. `input_role`: the workspace's values
+  // that this part reads.
+  Attention(Builder& builder, const Weights& weights, const AttentionOptions& options,
+            std::string_view input_role);
 
   // Where the norm before this part has to put its result.
   Activation* input() const { return input_; }
 
-  // residual += post_norm(attention(x)); post_norm may be null.
-  void AddTo(Step& step, const Activation& x, const NormWeights* post_norm = nullptr) const;
+  // residual += multiplier * post_norm(attention(x)); post_norm may be null.
+  void AddTo(Step& step, const Activation& x, const NormWeights* post_norm, float multiplier) const;
 
  private:
   AttentionOptions options_;
   LinearWeights q_, k_, v_, o_;
   std::optional<NormWeights> q_norm_, k_norm_;
+  at::Tensor sinks_, slopes_;
   StatePlace* state_;
   RopeTable* rope_ = nullptr;
   Activation* input_;

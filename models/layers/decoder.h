@@ -8,32 +8,29 @@
 #include <span>
 #include <vector>
 
+#include "models/layers/block.h"
 #include "models/layers/builder.h"
 #include "models/layers/norm.h"
 #include "models/model.h"
 
 namespace skep::models {
 
-// One layer: reads and adds to the residual stream.
-class Block {
- public:
-  virtual ~Block() = default;
-  virtual void Forward(Step& step) const = 0;
-};
-
 struct DecoderOptions {
   int64_t hidden = 0;
   int64_t vocab_size = 0;  // the configuration's; the table may have more rows
+  int64_t positions = 0;   // > 0: learned positions, "position_embeddings" with so many rows
   bool tied_head = false;  // the head is the embedding table
+  Bias head_bias = Bias::kNone;
+  NormOptions norm;  // before the head
   float embedding_scale = 1.0f;
-  float norm_epsilon = 0.0f;
-  float norm_offset = 0.0f;  // see Weights::Norm
+  float logits_multiplier = 1.0f;
   float logits_softcap = 0.0f;
 };
 
 class Decoder final : public Model {
  public:
-  // Loads "model.embed_tokens", "model.norm" and "lm_head" below the loader's root.
+  // Loads "model.embed_tokens", "model.norm", "lm_head" and what the options ask for, below the
+  // loader's root.
   Decoder(Builder& builder, const DecoderOptions& options,
           std::vector<std::unique_ptr<Block>> blocks);
 
@@ -47,6 +44,7 @@ class Decoder final : public Model {
   Ops& ops_;
   Workspace& workspace_;
   LinearWeights embedding_;
+  LinearWeights positions_;
   LinearWeights head_;
   std::optional<Norm> final_norm_;
   std::vector<std::unique_ptr<Block>> blocks_;

@@ -1,5 +1,4 @@
-// RMS norm of the residual stream into the input of a part.
-// Zhang and Sennrich 2019, "Root Mean Square Layer Normalization".
+// A norm of the residual stream into the input of a part.
 #ifndef SKEP_MODELS_LAYERS_NORM_H_
 #define SKEP_MODELS_LAYERS_NORM_H_
 
@@ -14,7 +13,7 @@ class Norm final {
   Norm(NormWeights weights, Activation* output) : weights_(std::move(weights)), output_(output) {}
 
   const Activation& operator()(Step& step) const {
-    step.ops.RmsNorm(step.residual, weights_, step.rows, *output_);
+    step.ops.Norm(step.residual, weights_, step.rows, *output_);
     return *output_;
   }
 

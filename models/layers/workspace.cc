@@ -1,6 +1,7 @@
 #include "models/layers/workspace.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace skep::models {
 
@@ -20,8 +21,13 @@ Activation* Workspace::Values(std::string_view role, int64_t columns,
   return &request.activation;
 }
 
-RopeTable* Workspace::Rotation(std::string_view name, const Rope& rope) {
-  return &rotations_.try_emplace(std::string(name), RotationRequest{rope, {}}).first->second.table;
+void Workspace::AddRotation(std::string_view name, const Rope& rope,
+                            std::function<float(int64_t)> query_scale) {
+  rotations_.insert_or_assign(std::string(name), RotationRequest{rope, std::move(query_scale), {}});
+}
+
+RopeTable* Workspace::Rotation(std::string_view name) {
+  return &rotations_[std::string(name)].table;
 }
 
 void Workspace::Allocate(Ops& ops, int64_t max_tokens) {
@@ -39,6 +45,7 @@ void Workspace::Allocate(Ops& ops, int64_t max_tokens) {
     request.table.rotary_dim = request.rope.rotary_dim();
     request.table.cosine = ops.MakeBuffer(max_tokens, request.rope.rotary_dim() / 2);
     request.table.sine = ops.MakeBuffer(max_tokens, request.rope.rotary_dim() / 2);
+    if (request.query_scale) request.table.query_scale = ops.MakeBuffer(max_tokens, 1);
   }
 }
 
@@ -46,6 +53,9 @@ void Workspace::BeginStep(std::span<const int32_t> positions) {
   for (auto& [name, request] : rotations_) {
     request.rope.Fill(positions, request.table.cosine.data_ptr<float>(),
                       request.table.sine.data_ptr<float>());
+    if (!request.query_scale) continue;
+    float* scale = request.table.query_scale.data_ptr<float>();
+    for (int32_t position : positions) *scale++ = request.query_scale(position);
   }
 }
 

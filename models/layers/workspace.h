@@ -3,6 +3,7 @@
 #define SKEP_MODELS_LAYERS_WORKSPACE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,8 +24,12 @@ class Workspace final {
   // As Buffer, with the quantised form that `consumers` read. Null consumers are passed over.
   Activation* Values(std::string_view role, int64_t columns,
                      std::initializer_list<const PreparedMatrix*> consumers);
-  // The table of cos and sin for this RoPE, filled by BeginStep. Same `name`, same table.
-  RopeTable* Rotation(std::string_view name, const Rope& rope);
+  // Rotations of this name are by `rope`; `query_scale`, if any, gives what queries at a position
+  // are multiplied by afterwards.
+  void AddRotation(std::string_view name, const Rope& rope,
+                   std::function<float(int64_t)> query_scale);
+  // The table of cos and sin of a rotation that was added, filled by BeginStep.
+  RopeTable* Rotation(std::string_view name);
 
   void Allocate(Ops& ops, int64_t max_tokens);
   void BeginStep(std::span<const int32_t> positions);
@@ -42,6 +47,7 @@ class Workspace final {
   };
   struct RotationRequest {
     Rope rope;
+    std::function<float(int64_t)> query_scale;
     RopeTable table;
   };
   std::map<std::string, BufferRequest, std::less<>> buffers_;  // nodes never move

@@ -5,13 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "models/weights/dequantize.h"
 #include "models/weights/text.h"
 
@@ -29,22 +28,65 @@ constexpr std::array<std::string_view, 5> kNeverUsed = {".rotary_emb.inv_freq", 
 
 constexpr size_t kMostProblemsShown = 20;
 
-// "a.{}.b" with the index of the first numeric component of `canonical` put in; empty if
-// `canonical` is not an instance of `pattern`.
-std::string Instantiate(const WeightRule& rule, const std::string& canonical) {
-  const size_t hole = rule.canonical.find("{}");
-  if (hole == std::string::npos) return rule.canonical == canonical ? rule.gguf : "";
-  const std::string_view head = std::string_view(rule.canonical).substr(0, hole);
-  const std::string_view tail = std::string_view(rule.canonical).substr(hole + 2);
-  if (canonical.size() <= head.size() + tail.size() || !absl::StartsWith(canonical, View(head)) ||
-      !absl::EndsWith(canonical, View(tail))) {
-    return "";
+// The numbers that stand where `pattern` has "{}", if `name` is an instance of it.
+std::optional<std::vector<std::string>> Match(std::string_view pattern, std::string_view name) {
+  std::vector<std::string> numbers;
+  for (;;) {
+    const size_t hole = pattern.find("{}");
+    if (hole == std::string_view::npos) break;
+    if (name.substr(0, hole) != pattern.substr(0, hole)) return std::nullopt;
+    name.remove_prefix(hole);
+    pattern.remove_prefix(hole + 2);
+    const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
+    if (digits == 0) return std::nullopt;
+    numbers.emplace_back(name.substr(0, digits));
+    name.remove_prefix(digits);
   }
-  const std::string index =
-      canonical.substr(head.size(), canonical.size() - head.size() - tail.size());
-  int64_t ignored;
-  if (!absl::SimpleAtoi(index, &ignored)) return "";
-  return absl::StrReplaceAll(rule.gguf, {{"{}", index}});
+  if (name != pattern) return std::nullopt;
+  return numbers;
+}
+
+// A rule applied to a name.
+struct Instance {
+  std::string file;
+  int64_t slab = -1;
+};
+
+std::optional<Instance> Apply(const WeightRule& rule, std::string_view canonical) {
+  std::optional<std::vector<std::string>> numbers = Match(rule.canonical, canonical);
+  if (!numbers) return std::nullopt;
+  Instance instance;
+  size_t used = 0;
+  std::string_view rest = rule.file;
+  for (size_t hole; (hole = rest.find("{}")) != std::string_view::npos; ++used) {
+    if (used == numbers->size()) return std::nullopt;
+    instance.file.append(rest.substr(0, hole)).append((*numbers)[used]);
+    rest.remove_prefix(hole + 2);
+  }
+  instance.file.append(rest);
+  if (used < numbers->size() && !absl::SimpleAtoi(numbers->back(), &instance.slab)) {
+    return std::nullopt;
+  }
+  return instance;
+}
+
+// Columns of elements that stand alone (no blocks) -> rows.
+std::vector<std::byte> Transpose(const std::byte* data, int64_t rows, int64_t columns,
+                                 size_t element_bytes) {
+  std::vector<std::byte> out(rows * columns * element_bytes);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) {
+      std::memcpy(out.data() + (c * rows + r) * element_bytes,
+                  data + (r * columns + c) * element_bytes, element_bytes);
+    }
+  }
+  return out;
+}
+
+int64_t Elements(const TensorInfo& tensor) {
+  int64_t elements = 1;
+  for (int64_t dim : tensor.shape) elements *= dim;
+  return elements;
 }
 
 std::string ShapeOf(const TensorInfo& tensor) { return ShapeString(tensor.shape); }
@@ -74,11 +116,27 @@ LinearWeights Weights::Table(std::string_view name, int64_t min_rows, int64_t co
   return {loader_->LoadMatrix(at(name).path_ + ".weight", /*rows=*/-1, min_rows, columns), {}};
 }
 
-NormWeights Weights::Norm(std::string_view name, int64_t dim, float epsilon, float offset) const {
-  std::vector<float> values =
-      loader_->LoadVector(at(name).path_ + ".weight", dim, /*required=*/true);
-  for (float& value : values) value += offset;
-  return {loader_->ops_.MakeVector(values), epsilon};
+NormWeights Weights::Norm(std::string_view name, int64_t dim, const NormOptions& options) const {
+  const std::string path = at(name).path_;
+  NormWeights norm;
+  norm.kind = options.kind;
+  norm.epsilon = static_cast<float>(options.epsilon);
+  std::vector<float> scale(dim, 1.0f);
+  if (options.scale) {
+    scale = loader_->LoadVector(path + ".weight", dim, /*required=*/true);
+    for (float& value : scale) value += options.offset;
+  }
+  norm.scale = loader_->ops_.MakeVector(scale);
+  if (options.bias != Bias::kNone) {
+    const std::vector<float> bias =
+        loader_->LoadVector(path + ".bias", dim, options.bias == Bias::kRequired);
+    if (!bias.empty()) norm.bias = loader_->ops_.MakeVector(bias);
+  }
+  return norm;
+}
+
+std::vector<float> Weights::Vector(std::string_view name, int64_t size) const {
+  return loader_->LoadVector(at(name).path_, size, /*required=*/true);
 }
 
 std::vector<float> Weights::OptionalVector(std::string_view name) const {
@@ -97,71 +155,90 @@ float Weights::RoundAsStored(std::string_view name, float value) const {
   return value;
 }
 
-WeightLoader::WeightLoader(const WeightSource& source, Ops& ops, std::vector<WeightRule> gguf_rules,
+WeightLoader::WeightLoader(const WeightSource& source, Ops& ops, std::vector<WeightRule> rules,
                            std::function<void(double)> progress)
     : source_(source),
       ops_(ops),
-      rules_(std::move(gguf_rules)),
+      rules_(std::move(rules)),
       gguf_(source.format() == "gguf"),
       progress_(std::move(progress)) {
   for (const TensorInfo& tensor : source.tensors()) source_bytes_ += tensor.bytes;
 }
 
-WeightLoader::Found WeightLoader::Find(const std::string& canonical) {
-  if (gguf_) {
-    for (const WeightRule& rule : rules_) {
-      const std::string name = Instantiate(rule, canonical);
-      if (name.empty()) continue;
-      if (const TensorInfo* tensor = source_.Find(name)) return {tensor, rule};
-    }
-    return {};
-  }
+const TensorInfo* WeightLoader::FindInWrappers(std::string_view name) const {
+  if (gguf_) return source_.Find(name);
   for (std::string_view prefix : kWrapperPrefixes) {
     // "model.language_model." takes the place of "model.", the others come before it.
-    std::string_view rest = canonical;
+    std::string_view rest = name;
     if (prefix == "model.language_model." && rest.starts_with("model.")) rest.remove_prefix(6);
-    if (const TensorInfo* tensor = source_.Find(std::string(prefix).append(rest))) {
-      return {tensor, {}};
+    if (const TensorInfo* tensor = source_.Find(std::string(prefix).append(rest))) return tensor;
+  }
+  return nullptr;
+}
+
+WeightLoader::Found WeightLoader::Find(const std::string& canonical) const {
+  for (const WeightRule& rule : rules_) {
+    const std::optional<Instance> instance = Apply(rule, canonical);
+    if (!instance) continue;
+    if (const TensorInfo* tensor = FindInWrappers(instance->file)) {
+      return {tensor, &rule, instance->slab};
     }
   }
+  if (!gguf_) return {FindInWrappers(canonical), nullptr, -1};
   return {};
 }
 
 void WeightLoader::Use(const Found& found) {
   if (!used_.insert(found.tensor).second) return;
   used_bytes_ += found.tensor->bytes;
-  int64_t elements = 1;
-  for (int64_t dim : found.tensor->shape) elements *= dim;
-  parameters_ += elements;
+  parameters_ += Elements(*found.tensor);
   if (progress_ && source_bytes_ > 0) {
     progress_(static_cast<double>(used_bytes_) / static_cast<double>(source_bytes_));
   }
 }
 
 void WeightLoader::Missing(const std::string& canonical) {
-  std::string wanted = canonical;
-  if (gguf_) {
-    std::vector<std::string> names;
-    for (const WeightRule& rule : rules_) {
-      const std::string name = Instantiate(rule, canonical);
-      if (!name.empty()) names.push_back(absl::StrCat("'", name, "'"));
-    }
-    wanted = names.empty() ? absl::StrCat("'", canonical, "' (no GGUF name known)")
-                           : absl::StrJoin(names, " or ");
-  } else {
-    wanted = absl::StrCat("'", canonical, "'");
+  std::vector<std::string> names;
+  for (const WeightRule& rule : rules_) {
+    const std::optional<Instance> instance = Apply(rule, canonical);
+    if (instance) names.push_back(absl::StrCat("'", instance->file, "'"));
   }
-  Fail(absl::StrCat("missing tensor ", wanted));
+  if (!gguf_) names.push_back(absl::StrCat("'", canonical, "'"));
+  Fail(absl::StrCat("missing tensor ", names.empty()
+                                           ? absl::StrCat("'", canonical, "' (no GGUF name known)")
+                                           : absl::StrJoin(names, " or ")));
 }
 
-int64_t WeightLoader::FileRow(const WeightRule& rule, int64_t rows, int64_t i) {
-  int64_t row = i;
-  if (rule.heads > 0) {
-    const int64_t head_dim = rows / rule.heads;
-    const int64_t head = i / head_dim, within = i % head_dim, half = head_dim / 2;
-    row = head * head_dim + 2 * (within % half) + within / half;
+absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::Open(const Found& found) const {
+  const TensorInfo& tensor = *found.tensor;
+  const auto wrong = [&](std::string_view problem) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ": ", View(problem)));
+  };
+  std::vector<int64_t> shape = tensor.shape;
+  const std::byte* data = tensor.data;
+  if (found.slab >= 0) {
+    if (shape.size() != 3) return wrong("three dimensions are right, the first for experts");
+    if (found.slab >= shape[0]) {
+      return wrong(absl::StrCat("expert ", found.slab, " is beyond the first dimension"));
+    }
+    data += tensor.bytes / static_cast<uint64_t>(shape[0]) * static_cast<uint64_t>(found.slab);
+    shape.erase(shape.begin());
   }
-  return rule.first_row + row;
+  if (shape.size() == 1) shape.insert(shape.begin(), 1);  // GGUF drops a single row's dimension
+  if (shape.size() != 2) return wrong("two dimensions are right");
+  FileMatrix matrix{shape[0], shape[1], data, {}};
+  if (found.rule != nullptr && found.rule->transposed) {
+    const TypeTraits& traits = Traits(tensor.type);
+    if (traits.block_elements != 1) {
+      return wrong(absl::StrCat("it is stored [in, out], which cannot be read from ",
+                                View(TypeName(tensor.type)), "; F32, F16 and BF16 can"));
+    }
+    matrix.transposed = Transpose(data, shape[0], shape[1], traits.block_bytes);
+    matrix.data = matrix.transposed.data();
+    std::swap(matrix.rows, matrix.columns);
+  }
+  return matrix;
 }
 
 std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string& canonical,
@@ -173,32 +250,35 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
     return nullptr;
   }
   const TensorInfo& tensor = *found.tensor;
-  const bool fused = found.rule.num_rows >= 0;
-  const int64_t file_rows = tensor.shape.size() == 2 ? tensor.shape[0] : -1;
-  const int64_t have = fused ? found.rule.num_rows : file_rows;
-  if (tensor.shape.size() != 2 || tensor.shape[1] != columns ||
-      (rows >= 0 ? have != rows : have < min_rows) || found.rule.first_row + have > file_rows ||
-      (found.rule.heads > 0 &&
-       (have % found.rule.heads != 0 || have / found.rule.heads % 2 != 0))) {
-    Use(found);
-    Fail(absl::StrCat(
-        "tensor '", tensor.name, "': shape ", ShapeOf(tensor), ", but [",
-        rows >= 0 ? absl::StrCat(fused ? file_rows : rows) : absl::StrCat("at least ", min_rows),
-        ", ", columns, "] is right for this configuration"));
-    return nullptr;
-  }
-  const bool whole = !fused && found.rule.heads == 0;
+  const bool whole =
+      found.rule == nullptr || (!found.rule->rows && found.slab < 0 && !found.rule->transposed);
   if (whole) {
     const auto known = whole_.find(found.tensor);
     if (known != whole_.end()) return known->second;  // tied embeddings
   }
   Use(found);
+  const absl::StatusOr<FileMatrix> file = Open(found);
+  if (!file.ok()) {
+    Fail(std::string(file.status().message()));
+    return nullptr;
+  }
+  const RowMap* map = found.rule != nullptr && found.rule->rows ? &*found.rule->rows : nullptr;
+  const int64_t have = map != nullptr ? map->rows : file->rows;
+  if (file->columns != columns || (rows >= 0 ? have != rows : have < min_rows) ||
+      (map != nullptr && map->file_rows != file->rows)) {
+    Fail(absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ", but [",
+                      map != nullptr ? absl::StrCat(map->file_rows)
+                      : rows >= 0    ? absl::StrCat(rows)
+                                     : absl::StrCat("at least ", min_rows),
+                      ", ", columns, "] is right for this configuration"));
+    return nullptr;
+  }
 
   MatrixSource source{tensor.name, tensor.type, have, columns, {}};
-  const size_t row_bytes = tensor.bytes / static_cast<uint64_t>(file_rows);
+  const uint64_t row_bytes = *RowBytes(tensor.type, columns);  // right: the source checked it
   source.row_data.resize(have);
   for (int64_t i = 0; i < have; ++i) {
-    source.row_data[i] = tensor.data + FileRow(found.rule, have, i) * row_bytes;
+    source.row_data[i] = file->data + (map != nullptr ? map->row(i) : i) * row_bytes;
   }
   auto matrix = ops_.PrepareMatrix(source);
   source_.Release(tensor);
@@ -221,22 +301,29 @@ std::vector<float> WeightLoader::LoadVector(const std::string& canonical, int64_
   }
   Use(found);
   const TensorInfo& tensor = *found.tensor;
-  const int64_t file_size = tensor.shape.size() == 1 ? tensor.shape[0] : -1;
-  const int64_t have = found.rule.num_rows >= 0 ? found.rule.num_rows : file_size;
-  if (file_size < 0 || (size >= 0 && have != size) || found.rule.first_row + have > file_size ||
-      (found.rule.heads > 0 && have % (2 * found.rule.heads) != 0)) {
-    Fail(absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ", but [", size,
-                      "] is right for this configuration"));
+  const RowMap* map = found.rule != nullptr && found.rule->rows ? &*found.rule->rows : nullptr;
+  const bool stacked = found.slab >= 0;
+  const int64_t slabs = stacked && !tensor.shape.empty() ? tensor.shape[0] : 1;
+  const int64_t file_size = slabs > 0 ? Elements(tensor) / slabs : 0;
+  const int64_t have = map != nullptr ? map->rows : file_size;
+  if ((size >= 0 && have != size) || (map != nullptr && map->file_rows != file_size) ||
+      (stacked && found.slab >= slabs)) {
+    Fail(absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ", but ",
+                      map != nullptr ? map->file_rows : size, " elements",
+                      stacked ? " for each expert" : "", " are right for this configuration"));
     return {};
   }
   std::vector<float> stored(file_size);
-  const absl::Status status = DequantizeRow(tensor.type, tensor.data, file_size, stored.data());
+  const uint64_t offset =
+      stacked ? tensor.bytes / static_cast<uint64_t>(slabs) * static_cast<uint64_t>(found.slab) : 0;
+  const absl::Status status =
+      DequantizeRow(tensor.type, tensor.data + offset, file_size, stored.data());
   if (!status.ok()) {
     Fail(absl::StrCat("tensor '", tensor.name, "': ", status.message()));
     return {};
   }
   std::vector<float> values(have);
-  for (int64_t i = 0; i < have; ++i) values[i] = stored[FileRow(found.rule, have, i)];
+  for (int64_t i = 0; i < have; ++i) values[i] = stored[map != nullptr ? map->row(i) : i];
   return values;
 }
 

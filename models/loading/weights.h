@@ -1,7 +1,7 @@
 // The way from tensors in files to the weights of layers.
 //
-// Canonical names and layouts are Hugging Face's. A family lists how its GGUF files differ, as
-// WeightRules; layers ask for canonical names through a cursor and never see the format:
+// Canonical names and layouts are those of Hugging Face's Llama. A family lists how its files
+// differ, as WeightRules; layers ask for canonical names through a cursor and never see the format:
 //
 //   Weights attention = layer.at("self_attn");
 //   q_ = attention.Linear("q_proj", /*out=*/heads * head_dim, /*in=*/hidden);
@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "models/ops/ops.h"
 #include "models/weights/weight_source.h"
 
@@ -36,16 +38,29 @@ enum class Partition {
 
 enum class Bias { kNone, kOptional, kRequired };
 
-// One tensor of a GGUF file in terms of a canonical one. "{}" stands for the layer's index.
+// Which rows of a file's tensor make up a canonical one. See rules.h for those in use.
+struct RowMap {
+  int64_t rows = 0;                     // of the canonical tensor
+  int64_t file_rows = 0;                // of the file's
+  std::function<int64_t(int64_t)> row;  // of the file's tensor, for a canonical row
+};
+
+// Where a file keeps a canonical tensor. Each "{}" stands for a number (a layer's index, an
+// expert's). If the file's name has one less, the last number chooses a slab of a three-dimensional
+// tensor (stacked experts).
 struct WeightRule {
   std::string canonical;
-  std::string gguf;
-  // The rows of each head were interleaved for GGUF's RoPE pairing: new row 2i+j of a head is old
-  // row j*d/2+i. `heads` > 0 undoes that.
-  int64_t heads = 0;
-  // The canonical tensor is this run of rows of the GGUF tensor (a fused one). -1: all of it.
-  int64_t first_row = 0;
-  int64_t num_rows = -1;
+  std::string file;
+  std::optional<RowMap> rows;  // of a slab, where there are slabs; none: all of them, in order
+  bool transposed = false;     // stored [in, out]
+};
+
+struct NormOptions {
+  NormKind kind = NormKind::kRms;
+  double epsilon = 0;
+  float offset = 0.0f;  // added to the stored scale: 1 where files store w for 1 + w
+  bool scale = true;    // false: there is nothing to load
+  Bias bias = Bias::kNone;
 };
 
 class WeightLoader;
@@ -62,9 +77,11 @@ class Weights final {
   // `<name>.weight` [rows, columns], whose number of rows the file decides, but at least
   // `min_rows`.
   LinearWeights Table(std::string_view name, int64_t min_rows, int64_t columns) const;
-  // `<name>.weight` [dim]. `offset` is added to every value: 1 where files store w for 1 + w.
-  NormWeights Norm(std::string_view name, int64_t dim, float epsilon, float offset = 0.0f) const;
-  // A vector under its full name below this place. Empty if there is none.
+  // `<name>.weight` and, as options say, `<name>.bias` [dim].
+  NormWeights Norm(std::string_view name, int64_t dim, const NormOptions& options) const;
+  // A vector under its full name below this place, of any shape that has `size` elements.
+  std::vector<float> Vector(std::string_view name, int64_t size) const;
+  // The same, of any size; empty if there is none.
   std::vector<float> OptionalVector(std::string_view name) const;
 
   bool Has(std::string_view name) const;  // name with its suffix: "lm_head.weight"
@@ -84,7 +101,7 @@ class WeightLoader final {
  public:
   // `prefixes` are tried in turn before a canonical name that is not found as it is ("model." is
   // part of the canonical name): wrappers put their text model below "language_model." and so on.
-  WeightLoader(const WeightSource& source, Ops& ops, std::vector<WeightRule> gguf_rules,
+  WeightLoader(const WeightSource& source, Ops& ops, std::vector<WeightRule> rules,
                std::function<void(double)> progress);
 
   Weights root() { return Weights(this, ""); }
@@ -93,6 +110,9 @@ class WeightLoader final {
   // have "model." before it in the file.
   void IgnoreSuffix(std::string_view suffix) { ignored_suffixes_.emplace_back(suffix); }
   void IgnorePrefix(std::string_view prefix) { ignored_prefixes_.emplace_back(prefix); }
+
+  // Adds to what Finish reports.
+  void Fail(std::string problem) { problems_.push_back(std::move(problem)); }
 
   // The one error of loading: what is missing, what has the wrong shape, what was not used.
   absl::Status Finish() const;
@@ -105,22 +125,29 @@ class WeightLoader final {
  private:
   friend class Weights;
 
-  // A canonical tensor as the file has it: which tensor, and which of its rows in which order.
+  // A canonical tensor as the file has it: which tensor, by which rule, and which of its slabs.
   struct Found {
     const TensorInfo* tensor = nullptr;
-    WeightRule rule;
+    const WeightRule* rule = nullptr;  // null: it has the canonical name and layout
+    int64_t slab = -1;                 // -1: the tensor is not stacked
   };
-  Found Find(const std::string& canonical);
+  // A matrix of a file, or a slab of one, by rows.
+  struct FileMatrix {
+    int64_t rows = 0;
+    int64_t columns = 0;
+    const std::byte* data = nullptr;
+    std::vector<std::byte> transposed;  // what `data` points to where the file's is [in, out]
+  };
+  Found Find(const std::string& canonical) const;
+  const TensorInfo* FindInWrappers(std::string_view name) const;
+  absl::StatusOr<FileMatrix> Open(const Found& found) const;
   void Use(const Found& found);
-  void Fail(std::string problem) { problems_.push_back(std::move(problem)); }
   void Missing(const std::string& canonical);
   bool Ignored(std::string_view name) const;
 
   std::shared_ptr<const PreparedMatrix> LoadMatrix(const std::string& canonical, int64_t rows,
                                                    int64_t min_rows, int64_t columns);
   std::vector<float> LoadVector(const std::string& canonical, int64_t size, bool required);
-  // Maps canonical row i to the row of the file's tensor.
-  static int64_t FileRow(const WeightRule& rule, int64_t rows, int64_t i);
 
   const WeightSource& source_;
   Ops& ops_;

@@ -64,9 +64,15 @@ struct LinearWeights {
   at::Tensor bias;  // float [1, rows], or undefined
 };
 
+// kRms: x / rms(x) (Zhang and Sennrich 2019). kLayer: (x - mean) / deviation (Ba et al. 2016).
+// kNone: x itself, for blocks whose parts read the residual stream as it is.
+enum class NormKind { kRms, kLayer, kNone };
+
 // A norm's scale, as multiplied: models whose files store w for (1 + w) have the 1 added at load.
 struct NormWeights {
+  NormKind kind = NormKind::kRms;
   at::Tensor scale;  // float [1, dim]
+  at::Tensor bias;   // float [1, dim], or undefined; kLayer only
   float epsilon = 0.0f;
 };
 
@@ -78,7 +84,17 @@ struct Activation {
   int64_t columns = 0;
 };
 
-enum class GateFunction { kSilu, kGeluTanh, kGeluErf, kRelu, kIdentity };
+// kReluSquared: max(x, 0)^2. kClampedSwish: of gpt-oss, only as a gate:
+// g sigmoid(1.702 g) (u + 1) of g = min(gate, 7) and u = clamp(up, -7, 7).
+enum class GateFunction {
+  kSilu,
+  kGeluTanh,
+  kGeluErf,
+  kRelu,
+  kReluSquared,
+  kIdentity,
+  kClampedSwish,
+};
 
 // cos and sin of the step's positions, [max_rows, rotary_dim / 2] float32 each, in the half-split
 // (NeoX) pairing (x[i], x[i + rotary_dim / 2]); filled once a step, shared by the layers.
@@ -86,6 +102,8 @@ struct RopeTable {
   at::Tensor cosine;
   at::Tensor sine;
   int64_t rotary_dim = 0;
+  // Queries are multiplied by it after the rotation: float [max_rows, 1], or undefined.
+  at::Tensor query_scale;
 };
 
 // One cache group of a step, host memory.
@@ -121,16 +139,26 @@ struct LayerCache {
 struct AttentionShape {
   int64_t query_heads = 0;
   int64_t kv_heads = 0;
-  int64_t head_dim = 0;
+  int64_t head_dim = 0;   // of queries and keys
+  int64_t value_dim = 0;  // of values; 0: head_dim
+
+  int64_t value_width() const { return value_dim > 0 ? value_dim : head_dim; }
 };
+
+// What is normed together, and when: each head (with one scale for all heads, or one for each), or
+// the whole row; before RoPE, or after it.
+enum class HeadNorm { kPerHead, kWholeRow, kPerHeadAfterRope };
 
 struct QkvArguments {
   const Activation* input = nullptr;
   const LinearWeights* q = nullptr;
-  const LinearWeights* k = nullptr;
-  const LinearWeights* v = nullptr;
-  const NormWeights* q_norm = nullptr;  // RMS over each head, before RoPE; null: none
+  const LinearWeights* k = nullptr;     // null: the cache already holds keys and values (another
+  const LinearWeights* v = nullptr;     // layer's), only queries are computed
+  const NormWeights* q_norm = nullptr;  // null: none
   const NormWeights* k_norm = nullptr;
+  const NormWeights* v_norm = nullptr;  // over each head
+  HeadNorm head_norm = HeadNorm::kPerHead;
+  float clip = 0.0f;                // > 0: q, k and v are clamped to [-clip, clip] before RoPE
   const RopeTable* rope = nullptr;  // null: no rotation
   AttentionShape shape;
   int32_t group = 0;
@@ -144,8 +172,53 @@ struct AttentionArguments {
   AttentionShape shape;
   int32_t group = 0;
   float scale = 1.0f;
-  float softcap = 0.0f;          // > 0: c * tanh(score / c), before the mask
-  Activation* output = nullptr;  // [max_rows, query_heads * head_dim]
+  float softcap = 0.0f;                // > 0: c * tanh(score / c), before the mask
+  int64_t chunk = 0;                   // > 0: only keys of the query's chunk of so many positions
+  const at::Tensor* sinks = nullptr;   // float [1, query_heads]: logits that take weight, or null
+  const at::Tensor* slopes = nullptr;  // float [1, query_heads]: ALiBi adds slope * (key's position
+                                       // - query's) to scaled scores (Press et al. 2022), or null
+  Activation* output = nullptr;        // [max_rows, query_heads * value width]
+};
+
+// How a router's logits choose experts and weigh them. Shared by the backends: see
+// models/ops/routing.h.
+struct RouterOptions {
+  enum class Score {
+    kSoftmax,          // of all logits
+    kSigmoid,          // each on its own
+    kSelectedSoftmax,  // of the chosen logits
+    kSparseMixer,      // PhiMoE's two thresholded softmaxes (Liu et al. 2024, "GRIN")
+  };
+  enum class GroupScore { kMax, kTopTwoSum };
+
+  int64_t experts = 0;
+  int64_t used = 0;  // a token
+  Score score = Score::kSoftmax;
+  bool renormalize = false;  // chosen weights sum to 1, times `scale`
+  float scale = 1.0f;
+  // Experts in `groups` equal groups; only those of the best `used_groups` can be chosen.
+  int64_t groups = 1;
+  int64_t used_groups = 1;
+  GroupScore group_score = GroupScore::kTopTwoSum;
+  bool scale_input = false;  // the weight multiplies the expert's input, not its output (Llama 4)
+  float jitter = 0.0f;       // kSparseMixer's threshold
+};
+
+// down(function(gate x) * (up x)).
+struct Expert {
+  LinearWeights gate, up, down;
+};
+
+struct ExpertsArguments {
+  const Activation* input = nullptr;
+  const LinearWeights* router = nullptr;  // [experts, hidden]
+  std::span<const float> correction;      // added to scores for the choice only; or empty
+  RouterOptions options;
+  std::span<const Expert> experts;
+  GateFunction function = GateFunction::kSilu;
+  float multiplier = 1.0f;
+  int64_t rows = 0;
+  at::Tensor* residual = nullptr;
 };
 
 class Ops {
@@ -182,22 +255,37 @@ class Ops {
   // out[i] = table[ids[i]] * scale. Every id is below table.rows().
   virtual void EmbedRows(const PreparedMatrix& table, std::span<const TokenId> ids, float scale,
                          at::Tensor& out) = 0;
-  // out = x / rms(x) * scale, in every form that `out` carries.
-  virtual void RmsNorm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
-                       Activation& out) = 0;
+  // out[i] += table[ids[i]]: learned positions.
+  virtual void AddEmbeddedRows(const PreparedMatrix& table, std::span<const int32_t> ids,
+                               at::Tensor& out) = 0;
+  // out = norm(x), in every form that `out` carries.
+  virtual void Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
+                    Activation& out) = 0;
   virtual void QkvToCache(const QkvArguments& arguments) = 0;
   virtual void PagedAttention(const AttentionArguments& arguments) = 0;
   // residual += post_norm(W x + bias) * multiplier; post_norm may be null.
   virtual void ProjectToResidual(const Activation& x, const LinearWeights& w,
                                  const NormWeights* post_norm, float multiplier, int64_t rows,
                                  at::Tensor& residual) = 0;
+  // residual += sigmoid(gate y) * (W x); `gate` has one row, `y` is what it reads.
+  virtual void GatedProjectToResidual(const Activation& x, const LinearWeights& w,
+                                      const Activation& y, const LinearWeights& gate, int64_t rows,
+                                      at::Tensor& residual) = 0;
+  // out = function(W x + bias), in every form that `out` carries.
+  virtual void ActivatedProjection(const Activation& x, const LinearWeights& w,
+                                   GateFunction function, int64_t rows, Activation& out) = 0;
   // out = gate_function(Wg x) * (Wu x), in every form that `out` carries.
   virtual void GatedProjection(const Activation& x, const LinearWeights& gate,
                                const LinearWeights& up, GateFunction function, int64_t rows,
                                Activation& out) = 0;
-  // logits[i] = softcap(head(x[row_ids[i]])); x was written by RmsNorm. [row_ids.size(), vocab]
+  // residual += multiplier * sum over a token's experts of weight * expert(x), in the order in
+  // which they were chosen. A token's result does not depend on the others.
+  virtual void MixtureOfExperts(const ExpertsArguments& arguments) = 0;
+  // logits[i] = softcap(multiplier * head(x[row_ids[i]])); x was written by Norm.
+  // [row_ids.size(), vocab]
   virtual void Logits(const Activation& x, std::span<const int32_t> row_ids,
-                      const LinearWeights& head, float softcap, at::Tensor& logits) = 0;
+                      const LinearWeights& head, float multiplier, float softcap,
+                      at::Tensor& logits) = 0;
 };
 
 }  // namespace skep::models

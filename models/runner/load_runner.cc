@@ -142,10 +142,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   loaded.workspace = std::make_unique<Workspace>();
   loaded.state = std::make_unique<StateStore>();
 
-  std::vector<WeightRule> rules;
-  if (files.gguf != nullptr) {
-    SKEP_ASSIGN_OR_RETURN(rules, architecture->gguf_rules(files.config));
-  }
+  SKEP_ASSIGN_OR_RETURN(std::vector<WeightRule> rules, architecture->rules(files.config));
   WeightLoader loader(*files.weights, *loaded.ops, std::move(rules), options.progress);
   Builder builder{files.config,      *loaded.ops,   loader,
                   *loaded.workspace, *loaded.state, loaded.info.context_length};

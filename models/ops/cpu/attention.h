@@ -25,7 +25,7 @@ struct AttentionBatch {
 class AttentionRunner final {
  public:
   // Attention of all tokens of the batch into job.out and, unless null, its quantised form
-  // `out_blocks` (rows of query_heads * head_dim).
+  // `out_blocks` (rows of query_heads * value_dim).
   void Run(const Kernels& kernels, const AttentionJob& job, const AttentionBatch& batch,
            ThreadPool& pool, std::span<uint8_t* const> workspaces, ActivationBlock* out_blocks);
 

@@ -117,16 +117,37 @@ inline void WeighBlock(const float* weights, const float* values, int64_t stride
   for (; d < stride; d += kLanes) part.template operator()<1>(d);
 }
 
-// Scores of one row -> weights: the row sees tokens [first, last) of [0, count), count a multiple
-// of
-// 16. Sets the row's maximum and sum. `value_scales`, if any, are multiplied into the weights.
-inline void SoftmaxRow(float softcap, int64_t first, int64_t last, int64_t count,
-                       const float* value_scales, float* weights, float* row_max, float* row_sum) {
+// 0, 1, 2 ...
+SKEP_INLINE Vec LaneIndices() {
+  alignas(64) static constexpr float kIndices[kLanes] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                         8, 9, 10, 11, 12, 13, 14, 15};
+  return Load(kIndices);
+}
+
+// What a row sees: tokens [first, last) of `count` scores, count a multiple of 16. `distance` is
+// from the query to the first of the scores' tokens; ALiBi adds slope * distance.
+struct RowRange {
+  int64_t first;
+  int64_t last;
+  int64_t count;
+  float slope;
+  float distance;
+};
+
+// Scores of one row -> weights. Sets the row's maximum and sum. `value_scales`, if any, are
+// multiplied into the weights.
+inline void SoftmaxRow(float softcap, const RowRange& row, const float* value_scales,
+                       float* weights, float* row_max, float* row_sum) {
+  const int64_t first = row.first, last = row.last, count = row.count;
   const Vec lowest = Set(-__builtin_inff());
   Vec highest = lowest;
   for (int64_t t = 0; t < count; t += kLanes) {
     Vec score = Load(weights + t);
     if (softcap > 0.0f) score = Mul(Set(softcap), Tanh(Div(score, Set(softcap))));
+    if (row.slope != 0.0f) {
+      const Vec distance = Add(Set(row.distance + static_cast<float>(t)), LaneIndices());
+      score = MulAdd(Set(row.slope), distance, score);
+    }
     if (t < first || t + kLanes > last) {
       score = Select(FirstLanes(last - t), score, lowest);
       score = Select(FirstLanes(first - t), lowest, score);
@@ -172,9 +193,7 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
   LoadQueries<kInt8>(job, tile, s.queries);
 
   const int64_t last_position = tile.first_position + tile.tokens - 1;
-  const int64_t oldest = job.window > 0 && tile.first_position >= job.window
-                             ? tile.first_position - job.window + 1
-                             : 0;
+  const int64_t oldest = job.FirstSeen(tile.first_position);
   SplitRange range;
   range.start = split * kSplitTokens;
   range.begin = range.start < oldest ? oldest : range.start;
@@ -210,13 +229,16 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
   const int64_t count = (end_block - first_block) * kBlockSize;
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t position = tile.first_position + r / group;
-    const int64_t begin = job.window > 0 && position >= job.window ? position - job.window + 1 : 0;
-    const int64_t first = begin - range.start - seen;
+    const int64_t first = job.FirstSeen(position) - range.start - seen;
     int64_t last = position + 1 - range.start - seen;
     last = last > count ? count : last;
-    SoftmaxRow(job.softcap, first < 0 ? 0 : first, last < 0 ? 0 : last, count,
-               kInt8 ? s.value_scales : nullptr, s.weights + r * kSplitTokens + seen, state.max + r,
-               state.sum + r);
+    RowRange row{first < 0 ? 0 : first, last < 0 ? 0 : last, count, 0.0f, 0.0f};
+    if (job.slopes != nullptr) {
+      row.slope = job.slopes[tile.kv_head * group + r % group];
+      row.distance = static_cast<float>(range.start + seen - position);
+    }
+    SoftmaxRow(job.softcap, row, kInt8 ? s.value_scales : nullptr,
+               s.weights + r * kSplitTokens + seen, state.max + r, state.sum + r);
   }
 
   if (rows <= kFewRows) {
@@ -313,12 +335,14 @@ inline void FinishAttention(const AttentionJob& job, const AttentionTile& tile,
   const int64_t group = job.group();
   const int64_t stride = job.value_stride();
   for (int64_t r = 0; r < tile.tokens * group; ++r) {
-    float* out = job.out + (tile.first_token + r / group) * job.out_stride +
-                 (tile.kv_head * group + r % group) * job.head_dim;
-    const Vec inverse = Set(1.0f / total.sum[r]);
-    for (int64_t d = 0; d < job.head_dim; d += kLanes) {
+    const int64_t head = tile.kv_head * group + r % group;
+    float* out = job.out + (tile.first_token + r / group) * job.out_stride + head * job.value_dim;
+    float sum = total.sum[r];
+    if (job.sinks != nullptr) sum += ExpScalar(job.sinks[head] - total.max[r]);
+    const Vec inverse = Set(1.0f / sum);
+    for (int64_t d = 0; d < job.value_dim; d += kLanes) {
       StoreFirst(out + d, Mul(Load(total.values + r * stride + d), inverse),
-                 FirstLanes(job.head_dim - d));
+                 FirstLanes(job.value_dim - d));
     }
   }
 }

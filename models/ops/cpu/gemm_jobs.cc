@@ -24,6 +24,10 @@ cpu::Gate GateOf(GateFunction function) {
       return cpu::Gate::kGeluErf;
     case GateFunction::kRelu:
       return cpu::Gate::kRelu;
+    case GateFunction::kReluSquared:
+      return cpu::Gate::kReluSquared;
+    case GateFunction::kClampedSwish:
+      return cpu::Gate::kClampedSwish;
     case GateFunction::kIdentity:
       return cpu::Gate::kIdentity;
   }

@@ -57,14 +57,19 @@ inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t co
       y[h] = Add(Load(result.y[0][h][m]), bias[h]);
       if constexpr (kEpilogue == Epilogue::kAddTo) {
         y[h] = MulAdd(y[h], Set(job.multiplier), LoadFirst(out + h * kLanes, masks[h]));
-      } else if constexpr (kEpilogue == Epilogue::kSoftcap) {
-        y[h] = Mul(Set(job.softcap), Tanh(Div(y[h], Set(job.softcap))));
+      } else if constexpr (kEpilogue == Epilogue::kLogits) {
+        y[h] = Mul(y[h], Set(job.multiplier));
+        if (job.softcap > 0.0f) {
+          y[h] = Mul(Set(job.softcap), Tanh(Div(y[h], Set(job.softcap))));
+        }
+      } else if constexpr (kEpilogue == Epilogue::kActivate) {
+        y[h] = ApplyGate(job.gate, y[h]);
       } else if constexpr (kEpilogue == Epilogue::kGate) {
-        y[h] = Mul(ApplyGate(job.gate, y[h]), Add(Load(result.y[1][h][m]), second_bias[h]));
+        y[h] = GateProduct(job.gate, y[h], Add(Load(result.y[1][h][m]), second_bias[h]));
       }
       StoreFirst(out + h * kLanes, y[h], masks[h]);
     }
-    if constexpr (kEpilogue == Epilogue::kGate) {
+    if constexpr (kEpilogue == Epilogue::kGate || kEpilogue == Epilogue::kActivate) {
       if (job.out_blocks != nullptr) {
         QuantiseBlock(y[0], y[1],
                       job.out_blocks + ActivationIndex(row + m, unit, BlocksOf(columns)));
@@ -80,8 +85,10 @@ inline void FinishTile(const GemmJob& job, int64_t unit, int64_t row, int64_t co
       return FinishRows<Epilogue::kStore>(job, unit, row, count, result);
     case Epilogue::kAddTo:
       return FinishRows<Epilogue::kAddTo>(job, unit, row, count, result);
-    case Epilogue::kSoftcap:
-      return FinishRows<Epilogue::kSoftcap>(job, unit, row, count, result);
+    case Epilogue::kLogits:
+      return FinishRows<Epilogue::kLogits>(job, unit, row, count, result);
+    case Epilogue::kActivate:
+      return FinishRows<Epilogue::kActivate>(job, unit, row, count, result);
     case Epilogue::kGate:
       return FinishRows<Epilogue::kGate>(job, unit, row, count, result);
   }

@@ -12,10 +12,12 @@ inline constexpr Kernels MakeKernels(CpuLevel level) {
   k.level = level;
   k.gemm = Gemm;
   k.rms_norm = RmsNorm;
+  k.layer_norm = LayerNorm;
   k.quantise = Quantise;
   k.rotate = Rotate;
   k.add_scaled = AddScaled;
   k.scale = ScaleRow;
+  k.clamp = ClampRow;
   k.store_kv = StoreKv;
   k.gate = GateRow;
   k.attend = Attend;

@@ -13,7 +13,7 @@
 
 namespace skep::cpu {
 
-enum class Gate { kSilu, kGeluTanh, kGeluErf, kRelu, kIdentity };
+enum class Gate { kSilu, kGeluTanh, kGeluErf, kRelu, kReluSquared, kIdentity, kClampedSwish };
 // How keys and values are cached. kI8: int8 with a bfloat16 scale a token and head, half the size
 // of kF16.
 enum class KvType { kF16, kBF16, kF32, kI8 };
@@ -23,10 +23,11 @@ inline int64_t KvBytes(KvType type) {
 }
 
 enum class Epilogue {
-  kStore,    // out = y
-  kAddTo,    // out += y * multiplier
-  kSoftcap,  // out = softcap * tanh(y / softcap)
-  kGate,     // out = gate(y) * (second x + second_bias), also quantised
+  kStore,     // out = y
+  kAddTo,     // out += y * multiplier
+  kLogits,    // out = softcap * tanh(y * multiplier / softcap); softcap 0: y * multiplier
+  kActivate,  // out = gate(y), also quantised
+  kGate,      // out = gate(y) * (second x + second_bias), also quantised
 };
 
 // y = matrix x + bias for `rows` activation rows.
@@ -47,7 +48,7 @@ struct GemmJob {
   Gate gate = Gate::kSilu;
   const PackedMatrix* second = nullptr;  // same shape as `matrix`
   const float* second_bias = nullptr;
-  ActivationBlock* out_blocks = nullptr;  // kGate: null or the quantised form of `out`
+  ActivationBlock* out_blocks = nullptr;  // kActivate, kGate: null or the quantised form of `out`
 };
 
 // Work of a GEMM is split into units of 32 output columns.
@@ -77,14 +78,23 @@ struct AttentionJob {
   KvType kv_type = KvType::kF16;
   int64_t query_heads = 0;
   int64_t kv_heads = 0;
-  int64_t head_dim = 0;
+  int64_t head_dim = 0;    // of queries and keys
+  int64_t value_dim = 0;   // of values
   int64_t block_size = 0;  // 16 or 32
   int64_t window = 0;      // 0: none
+  int64_t chunk = 0;       // 0: none
   float scale = 1.0f;
   float softcap = 0.0f;
+  const float* sinks = nullptr;   // [query_heads] or null
+  const float* slopes = nullptr;  // [query_heads] or null
 
+  // The first position that a query at `position` sees.
+  int64_t FirstSeen(int64_t position) const {
+    if (chunk > 0) return position - position % chunk;
+    return window > 0 && position >= window ? position - window + 1 : 0;
+  }
   int64_t group() const { return query_heads / kv_heads; }
-  int64_t value_stride() const { return (head_dim + kLanes - 1) / kLanes * kLanes; }
+  int64_t value_stride() const { return (value_dim + kLanes - 1) / kLanes * kLanes; }
   int64_t key_quads() const { return (head_dim + 3) / 4; }
   // Bytes of one head's part of a block.
   int64_t key_bytes() const {
@@ -138,6 +148,9 @@ struct Kernels {
 
   // out[i] = x[i] / rms(x) * scale[i]. `out` may be `x`.
   void (*rms_norm)(const float* x, const float* scale, float epsilon, int64_t columns, float* out);
+  // out[i] = (x[i] - mean) / deviation * scale[i] + bias[i]; no bias if null. `out` may be `x`.
+  void (*layer_norm)(const float* x, const float* scale, const float* bias, float epsilon,
+                     int64_t columns, float* out);
   // Quantises one row; `blocks` is the row's place in block 0 of its tile.
   void (*quantise)(const float* x, int64_t columns, ActivationBlock* blocks);
   // Rotates x[i], x[i + half] by the angle whose cosine and sine are given, i < half.
@@ -145,6 +158,8 @@ struct Kernels {
   // out += x * multiplier.
   void (*add_scaled)(const float* x, float multiplier, int64_t columns, float* out);
   void (*scale)(float factor, int64_t columns, float* x);
+  // x[i] = min(limit, max(-limit, x[i])).
+  void (*clamp)(float limit, int64_t columns, float* x);
   // One head's key and value into row `offset` of a cache block. `key_block`, `value_block`: the
   // head's part of the block.
   void (*store_kv)(const AttentionJob& job, const float* key, const float* value, int64_t offset,

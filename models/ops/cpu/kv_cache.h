@@ -79,7 +79,7 @@ inline void StoreInt8Row(const AttentionJob& job, const float* key, const float*
   }
   __builtin_memcpy(keys + 4 * job.key_quads() * job.block_size + 2 * offset, &scale, 2);
   auto* values = static_cast<uint8_t*>(value_block);
-  scale = QuantiseRow(value, job.head_dim, codes, sum);
+  scale = QuantiseRow(value, job.value_dim, codes, sum);
   const int64_t stride = job.value_stride();
   __builtin_memcpy(values + offset * stride, codes, stride);
   __builtin_memcpy(values + stride * job.block_size + 2 * offset, &scale, 2);
@@ -97,7 +97,9 @@ inline void StoreKvRow(const AttentionJob& job, const float* key, const float* v
     Kv::Put(lanes, LoadFirst(key + d, m));
     const int64_t count = job.head_dim - d < kLanes ? job.head_dim - d : kLanes;
     for (int64_t i = 0; i < count; ++i) keys[(d + i) * job.block_size] = lanes[i];
-    Kv::Put(values + d, LoadFirst(value + d, m));
+  }
+  for (int64_t d = 0; d < job.value_dim; d += kLanes) {
+    Kv::Put(values + d, LoadFirst(value + d, FirstLanes(job.value_dim - d)));
   }
 }
 

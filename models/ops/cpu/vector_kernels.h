@@ -64,10 +64,25 @@ SKEP_INLINE Vec ApplyGate(Gate function, Vec x) {
       return Mul(Mul(Set(0.5f), x), Add(Set(1.0f), ErfLanes(Mul(x, Set(0.70710678f)))));
     case Gate::kRelu:
       return Max(Zero(), x);
+    case Gate::kReluSquared: {
+      const Vec positive = Max(Zero(), x);
+      return Mul(positive, positive);
+    }
     case Gate::kIdentity:
+    case Gate::kClampedSwish:  // see GateProduct
       return x;
   }
   return x;
+}
+
+// gate(x) * up.
+SKEP_INLINE Vec GateProduct(Gate function, Vec x, Vec up) {
+  if (function != Gate::kClampedSwish) return Mul(ApplyGate(function, x), up);
+  const Vec limit = Set(7.0f);
+  // NaN stays NaN: Max and Min return their second operand then.
+  const Vec g = Min(limit, x);
+  const Vec u = Min(limit, Max(Set(-7.0f), up));
+  return Mul(Mul(g, Sigmoid(Mul(Set(1.702f), g))), Add(u, Set(1.0f)));
 }
 
 SKEP_INLINE void QuantiseBlock(Vec low, Vec high, ActivationBlock* block) {
@@ -131,6 +146,36 @@ inline void RmsNorm(const float* x, const float* scale, float epsilon, int64_t c
   }
 }
 
+inline void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon,
+                      int64_t columns, float* out) {
+  const float count = static_cast<float>(columns);
+  Vec sum = Zero();
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    sum = Add(sum, LoadFirst(x + i, FirstLanes(columns - i)));
+  }
+  const Vec mean = Set(SumLanes(sum) / count);
+  Vec squares = Zero();
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    const Vec centered = Select(m, Sub(LoadFirst(x + i, m), mean), Zero());
+    squares = MulAdd(centered, centered, squares);
+  }
+  const Vec inverse = Set(1.0f / __builtin_sqrtf(SumLanes(squares) / count + epsilon));
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    Vec y = Mul(Mul(Sub(LoadFirst(x + i, m), mean), inverse), LoadFirst(scale + i, m));
+    if (bias != nullptr) y = Add(y, LoadFirst(bias + i, m));
+    StoreFirst(out + i, y, m);
+  }
+}
+
+inline void ClampRow(float limit, int64_t columns, float* x) {
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    StoreFirst(x + i, Min(Set(limit), Max(Set(-limit), LoadFirst(x + i, m))), m);
+  }
+}
+
 inline void Rotate(float* x, const float* cosine, const float* sine, int64_t half) {
   for (int64_t i = 0; i < half; i += kLanes) {
     const Mask m = FirstLanes(half - i);
@@ -160,7 +205,7 @@ inline void ScaleRow(float factor, int64_t columns, float* x) {
 inline void GateRow(Gate function, const float* up, int64_t columns, float* x) {
   for (int64_t i = 0; i < columns; i += kLanes) {
     const Mask m = FirstLanes(columns - i);
-    StoreFirst(x + i, Mul(ApplyGate(function, LoadFirst(x + i, m)), LoadFirst(up + i, m)), m);
+    StoreFirst(x + i, GateProduct(function, LoadFirst(x + i, m), LoadFirst(up + i, m)), m);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "models/ops/routing.h"
 #include "models/weights/dequantize.h"
 
 namespace skep::models {
@@ -42,8 +43,28 @@ at::Tensor Multiply(const at::Tensor& x, const LinearWeights& w) {
 
 // Over the last dimension.
 at::Tensor Normalize(const at::Tensor& x, const NormWeights& norm) {
-  const at::Tensor mean_square = x.square().mean(/*dim=*/{-1}, /*keepdim=*/true);
-  return x * at::rsqrt(mean_square + norm.epsilon) * norm.scale.view({-1});
+  if (norm.kind == NormKind::kNone) return x;
+  at::Tensor centered = x;
+  if (norm.kind == NormKind::kLayer) centered = x - x.mean(/*dim=*/{-1}, /*keepdim=*/true);
+  const at::Tensor mean_square = centered.square().mean(/*dim=*/{-1}, /*keepdim=*/true);
+  at::Tensor y = centered * at::rsqrt(mean_square + norm.epsilon) * norm.scale.view({-1});
+  if (norm.bias.defined()) y = y + norm.bias.view({-1});
+  return y;
+}
+
+// Of heads [rows, heads, head_dim].
+at::Tensor NormalizeHeads(const at::Tensor& x, const NormWeights& norm, HeadNorm span) {
+  if (span == HeadNorm::kWholeRow) {
+    return Normalize(x.reshape({x.size(0), -1}), norm).view(x.sizes());
+  }
+  if (norm.scale.numel() == x.size(2)) return Normalize(x, norm);
+  // Each head has a scale of its own.
+  NormWeights plain = norm;
+  plain.scale = at::ones({1, x.size(2)});
+  plain.bias = at::Tensor();
+  at::Tensor y = Normalize(x, plain) * norm.scale.view({x.size(1), x.size(2)});
+  if (norm.bias.defined()) y = y + norm.bias.view({x.size(1), x.size(2)});
+  return y;
 }
 
 // x [rows, heads, head_dim]; pairs (i, i + rotary_dim / 2).
@@ -66,10 +87,19 @@ at::Tensor ApplyGate(const at::Tensor& x, GateFunction function) {
       return at::gelu(x);
     case GateFunction::kRelu:
       return at::relu(x);
+    case GateFunction::kReluSquared:
+      return at::relu(x).square();
     case GateFunction::kIdentity:
+    case GateFunction::kClampedSwish:  // see Gated
       return x;
   }
   return x;
+}
+
+at::Tensor Gated(const at::Tensor& gate, const at::Tensor& up, GateFunction function) {
+  if (function != GateFunction::kClampedSwish) return ApplyGate(gate, function) * up;
+  const at::Tensor g = gate.clamp_max(7.0);
+  return g * at::sigmoid(g * 1.702) * (up.clamp(-7.0, 7.0) + 1.0);
 }
 
 class ReferenceOps final : public Ops {
@@ -103,15 +133,16 @@ class ReferenceOps final : public Ops {
 
   LayerCache MakeLayerCache(const AttentionShape& shape, int32_t num_blocks,
                             int32_t block_size) override {
-    const auto make = [&] {
-      return at::zeros({num_blocks, block_size, shape.kv_heads, shape.head_dim},
+    const auto make = [&](int64_t width) {
+      return at::zeros({num_blocks, block_size, shape.kv_heads, width},
                        at::TensorOptions(at::kFloat));
     };
-    return {make(), make()};
+    return {make(shape.head_dim), make(shape.value_width())};
   }
 
   int64_t CacheBytesPerBlock(const AttentionShape& shape, int32_t block_size) const override {
-    return 2 * block_size * shape.kv_heads * shape.head_dim * static_cast<int64_t>(sizeof(float));
+    return block_size * shape.kv_heads * (shape.head_dim + shape.value_width()) *
+           static_cast<int64_t>(sizeof(float));
   }
 
   void CopyBlock(LayerCache& cache, BlockId source, BlockId target) override {
@@ -128,33 +159,51 @@ class ReferenceOps final : public Ops {
         .copy_(Values(table).index_select(0, Indices(ids)) * scale);
   }
 
-  void RmsNorm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
-               Activation& out) override {
+  void AddEmbeddedRows(const PreparedMatrix& table, std::span<const int32_t> ids,
+                       at::Tensor& out) override {
+    out.narrow(0, 0, static_cast<int64_t>(ids.size()))
+        .add_(Values(table).index_select(0, Indices(ids)));
+  }
+
+  void Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows, Activation& out) override {
     Store(Normalize(x.narrow(0, 0, rows), norm), out);
   }
 
   void QkvToCache(const QkvArguments& a) override {
     const int64_t rows = input_->num_tokens();
     const at::Tensor x = Load(*a.input, rows);
-    const auto project = [&](const LinearWeights& w, int64_t heads, const NormWeights* norm,
-                             bool rotate) {
-      at::Tensor y = Multiply(x, w).view({rows, heads, a.shape.head_dim});
-      if (norm != nullptr) y = Normalize(y, *norm);
-      if (rotate && a.rope != nullptr) y = Rotate(y, *a.rope);
+    const auto project = [&](const LinearWeights& w, int64_t heads, int64_t width) {
+      return Multiply(x, w).view({rows, heads, width});
+    };
+    const auto finish = [&](at::Tensor y, const NormWeights* norm) {
+      const bool after = a.head_norm == HeadNorm::kPerHeadAfterRope;
+      if (norm != nullptr && !after) y = NormalizeHeads(y, *norm, a.head_norm);
+      if (a.clip > 0) y = y.clamp(-a.clip, a.clip);
+      if (a.rope != nullptr) y = Rotate(y, *a.rope);
+      if (norm != nullptr && after) y = NormalizeHeads(y, *norm, a.head_norm);
       return y;
     };
-    const at::Tensor q = project(*a.q, a.shape.query_heads, a.q_norm, /*rotate=*/true);
-    const at::Tensor k = project(*a.k, a.shape.kv_heads, a.k_norm, /*rotate=*/true);
-    const at::Tensor v = project(*a.v, a.shape.kv_heads, /*norm=*/nullptr, /*rotate=*/false);
-
+    at::Tensor q = finish(project(*a.q, a.shape.query_heads, a.shape.head_dim), a.q_norm);
+    if (a.rope != nullptr && a.rope->query_scale.defined()) {
+      q = q * a.rope->query_scale.narrow(0, 0, rows).unsqueeze(2);
+    }
     a.queries->narrow(0, 0, rows)
         .narrow(1, 0, a.shape.query_heads * a.shape.head_dim)
         .copy_(q.reshape({rows, -1}));
+    if (a.k == nullptr) return;
+
+    const at::Tensor k = finish(project(*a.k, a.shape.kv_heads, a.shape.head_dim), a.k_norm);
+    at::Tensor v = project(*a.v, a.shape.kv_heads, a.shape.value_width());
+    if (a.v_norm != nullptr) v = Normalize(v, *a.v_norm);
+    if (a.clip > 0) v = v.clamp(-a.clip, a.clip);
     const std::span<const int64_t> write = input_->groups[a.group].write_rows;
     const at::Tensor places =
         at::from_blob(const_cast<int64_t*>(write.data()), {rows}, at::TensorOptions(at::kLong));
-    a.cache->keys.view({-1, a.shape.kv_heads, a.shape.head_dim}).index_copy_(0, places, k);
-    a.cache->values.view({-1, a.shape.kv_heads, a.shape.head_dim}).index_copy_(0, places, v);
+    const auto store = [&](at::Tensor& cache, const at::Tensor& rows_to_write) {
+      cache.view({-1, cache.size(2), cache.size(3)}).index_copy_(0, places, rows_to_write);
+    };
+    store(a.cache->keys, k);
+    store(a.cache->values, v);
   }
 
   void PagedAttention(const AttentionArguments& a) override {
@@ -164,7 +213,7 @@ class ReferenceOps final : public Ops {
       const int64_t count = input_->query_starts[row + 1] - start;
       const at::Tensor queries = a.queries->narrow(0, start, count).narrow(1, 0, width);
       const at::Tensor output = AttendSequence(a, row, queries, count);
-      a.output->values.narrow(0, start, count).narrow(1, 0, width).copy_(output);
+      a.output->values.narrow(0, start, count).narrow(1, 0, output.size(1)).copy_(output);
     }
   }
 
@@ -175,15 +224,48 @@ class ReferenceOps final : public Ops {
     residual.narrow(0, 0, rows).add_(y, multiplier);
   }
 
+  void GatedProjectToResidual(const Activation& x, const LinearWeights& w, const Activation& y,
+                              const LinearWeights& gate, int64_t rows,
+                              at::Tensor& residual) override {
+    const at::Tensor factor = at::sigmoid(Multiply(Load(y, rows), gate));
+    residual.narrow(0, 0, rows).add_(Multiply(Load(x, rows, w.matrix->columns()), w) * factor);
+  }
+
+  void ActivatedProjection(const Activation& x, const LinearWeights& w, GateFunction function,
+                           int64_t rows, Activation& out) override {
+    Store(ApplyGate(Multiply(Load(x, rows), w), function), out);
+  }
+
   void GatedProjection(const Activation& x, const LinearWeights& gate, const LinearWeights& up,
                        GateFunction function, int64_t rows, Activation& out) override {
     const at::Tensor input = Load(x, rows);
-    Store(ApplyGate(Multiply(input, gate), function) * Multiply(input, up), out);
+    Store(Gated(Multiply(input, gate), Multiply(input, up), function), out);
+  }
+
+  void MixtureOfExperts(const ExpertsArguments& a) override {
+    const at::Tensor x = Load(*a.input, a.rows);
+    const at::Tensor logits = Multiply(x, *a.router).contiguous();
+    std::vector<int32_t> ids(a.options.used);
+    std::vector<float> weights(a.options.used);
+    for (int64_t row = 0; row < a.rows; ++row) {
+      const at::Tensor one = x.narrow(0, row, 1);
+      router_.Choose({logits.data_ptr<float>() + row * a.options.experts,
+                      static_cast<size_t>(a.options.experts)},
+                     a.correction, a.options, ids.data(), weights.data());
+      for (int64_t i = 0; i < a.options.used; ++i) {
+        const Expert& expert = a.experts[ids[i]];
+        const at::Tensor input = a.options.scale_input ? one * weights[i] : one;
+        const at::Tensor inner =
+            Gated(Multiply(input, expert.gate), Multiply(input, expert.up), a.function);
+        const float weight = a.options.scale_input ? 1.0f : weights[i];
+        a.residual->narrow(0, row, 1).add_(Multiply(inner, expert.down), weight * a.multiplier);
+      }
+    }
   }
 
   void Logits(const Activation& x, std::span<const int32_t> row_ids, const LinearWeights& head,
-              float softcap, at::Tensor& logits) override {
-    at::Tensor y = Multiply(x.values.index_select(0, Indices(row_ids)), head);
+              float multiplier, float softcap, at::Tensor& logits) override {
+    at::Tensor y = Multiply(x.values.index_select(0, Indices(row_ids)), head) * multiplier;
     if (softcap > 0) y = at::tanh(y / softcap) * softcap;
     logits.view({-1}).narrow(0, 0, y.numel()).copy_(y.view({-1}));
   }
@@ -195,7 +277,7 @@ class ReferenceOps final : public Ops {
   }
 
   static void Store(const at::Tensor& y, Activation& out) {
-    out.values.narrow(0, 0, y.size(0)).copy_(y);
+    out.values.narrow(0, 0, y.size(0)).narrow(1, 0, y.size(1)).copy_(y);
   }
 
   // The cached rows of positions [first, length) of one sequence: [length - first, kv_heads, dim].
@@ -211,11 +293,11 @@ class ReferenceOps final : public Ops {
         .narrow(0, first - first_block * size, length - first);
   }
 
-  // queries [count, heads * dim] -> [count, heads * dim]
+  // queries [count, heads * head_dim] -> [count, heads * value width]
   at::Tensor AttendSequence(const AttentionArguments& a, int64_t row, const at::Tensor& queries,
                             int64_t count) const {
     const int64_t length = input_->kv_lengths[row], window = input_->groups[a.group].window;
-    const int64_t first_query = length - count;
+    const int64_t first_query = length - count, chunk = a.chunk;
     const int64_t first = window > 0 ? std::max<int64_t>(0, first_query - window + 1) : 0;
     const int64_t repeat = a.shape.query_heads / a.shape.kv_heads;
     const at::Tensor k = Gather(a.cache->keys, a.group, row, first, length)
@@ -230,13 +312,27 @@ class ReferenceOps final : public Ops {
     if (a.softcap > 0) scores = at::tanh(scores / a.softcap) * a.softcap;
     const at::Tensor query_position = at::arange(first_query, length).unsqueeze(1);
     const at::Tensor key_position = at::arange(first, length).unsqueeze(0);
+    if (a.slopes != nullptr) {
+      scores = scores + a.slopes->view({-1, 1, 1}) * (key_position - query_position);
+    }
     at::Tensor hidden = key_position.gt(query_position);
     if (window > 0) hidden = hidden.logical_or(key_position.le(query_position - window));
+    if (chunk > 0) {
+      const at::Tensor begin = query_position - query_position.remainder(chunk);
+      hidden = hidden.logical_or(key_position.lt(begin));
+    }
     scores = scores.masked_fill(hidden, -std::numeric_limits<float>::infinity());
-    return at::matmul(at::softmax(scores, -1), v).permute({1, 0, 2}).reshape({count, -1});
+    const int64_t keys = scores.size(2);
+    if (a.sinks != nullptr) {
+      const at::Tensor sinks = a.sinks->view({-1, 1, 1}).expand({scores.size(0), count, 1});
+      scores = at::cat({scores, sinks}, -1);
+    }
+    const at::Tensor weights = at::softmax(scores, -1).narrow(-1, 0, keys);
+    return at::matmul(weights, v).permute({1, 0, 2}).reshape({count, -1});
   }
 
   const StepInput* input_ = nullptr;
+  Router router_;
 };
 
 }  // namespace

@@ -19,6 +19,12 @@ struct Shape {
   int64_t window = 0;
   float softcap = 0.0f;
   KvType kv_type = KvType::kF16;
+  int64_t value_dim = 0;  // 0: head_dim
+  int64_t chunk = 0;
+  bool sinks = false;
+  bool slopes = false;
+
+  int64_t values() const { return value_dim > 0 ? value_dim : head_dim; }
 };
 
 // Sequences with random queries, keys and values, in a cache whose blocks lie in random order.
@@ -29,8 +35,16 @@ class World {
     job_.query_heads = shape.query_heads;
     job_.kv_heads = shape.kv_heads;
     job_.head_dim = shape.head_dim;
+    job_.value_dim = shape.values();
     job_.block_size = shape.block_size;
     job_.window = shape.window;
+    job_.chunk = shape.chunk;
+    for (int64_t h = 0; h < shape.query_heads; ++h) {
+      sinks_.push_back(2.0f - static_cast<float>(h));
+      slopes_.push_back(1.0f / static_cast<float>(h + 2));
+    }
+    if (shape.sinks) job_.sinks = sinks_.data();
+    if (shape.slopes) job_.slopes = slopes_.data();
     job_.softcap = shape.softcap;
     job_.kv_type = shape.kv_type;
     job_.scale = 0.7f / std::sqrt(static_cast<float>(shape.head_dim));
@@ -39,7 +53,7 @@ class World {
       stride_ = std::max(stride_, (length + shape.block_size - 1) / shape.block_size);
       queries_.push_back(RandomActivations(length, shape.query_heads * shape.head_dim, seed++));
       keys_.push_back(RandomActivations(length, shape.kv_heads * shape.head_dim, seed++));
-      values_.push_back(RandomActivations(length, shape.kv_heads * shape.head_dim, seed++));
+      values_.push_back(RandomActivations(length, shape.kv_heads * shape.values(), seed++));
     }
     FillCache();
   }
@@ -47,14 +61,14 @@ class World {
   // Runs every sequence's tokens [from[s], to[s]) in one batch; rows in order of sequence.
   std::vector<float> Run(const std::vector<int64_t>& from, const std::vector<int64_t>& to,
                          int threads, bool quantise = false) {
-    const int64_t width = shape_.query_heads * shape_.head_dim;
+    const int64_t query_width = shape_.query_heads * shape_.head_dim;
     std::vector<int32_t> starts = {0};
     std::vector<int32_t> kv;
     std::vector<float> queries;
     std::vector<int32_t> table = table_;
     for (size_t s = 0; s < lengths_.size(); ++s) {
-      queries.insert(queries.end(), queries_[s].begin() + from[s] * width,
-                     queries_[s].begin() + to[s] * width);
+      queries.insert(queries.end(), queries_[s].begin() + from[s] * query_width,
+                     queries_[s].begin() + to[s] * query_width);
       starts.push_back(starts.back() + static_cast<int32_t>(to[s] - from[s]));
       kv.push_back(static_cast<int32_t>(to[s]));
       // Blocks that slid out of the window, or are not needed yet, are not there.
@@ -64,12 +78,12 @@ class World {
         if (slid || b * shape_.block_size >= to[s]) table[s * stride_ + b] = -1 << 28;
       }
     }
-    std::vector<float> out(queries.size());
+    std::vector<float> out(starts.back() * width());
     AttentionJob job = job_;
     job.queries = queries.data();
-    job.query_stride = width;
+    job.query_stride = query_width;
     job.out = out.data();
-    job.out_stride = width;
+    job.out_stride = width();
     job.keys = key_cache_.data();
     job.values = value_cache_.data();
     ThreadPool pool(threads);
@@ -79,11 +93,11 @@ class World {
       m.resize(AttentionThreadBytes(job) / 64 + 1);
       workspaces.push_back(reinterpret_cast<uint8_t*>(m.data()));
     }
-    AlignedBlocks blocks(starts.back(), width);
+    AlignedBlocks blocks(starts.back(), width());
     AttentionBatch batch{starts, kv, table.data(), stride_};
     AttentionRunner runner;
     runner.Run(kernels_, job, batch, pool, workspaces, quantise ? blocks.data() : nullptr);
-    if (quantise) ExpectQuantised(out, starts.back(), width, blocks);
+    if (quantise) ExpectQuantised(out, starts.back(), width(), blocks);
     return out;
   }
 
@@ -93,54 +107,61 @@ class World {
 
   // One token's expected output, from the values that the cache holds.
   std::vector<double> Expected(size_t s, int64_t position) const {
-    const int64_t dim = shape_.head_dim;
+    const int64_t dim = shape_.head_dim, value_dim = shape_.values();
     const int64_t group = shape_.query_heads / shape_.kv_heads;
-    std::vector<double> out(shape_.query_heads * dim);
+    std::vector<double> out(width());
     for (int64_t h = 0; h < shape_.query_heads; ++h) {
       const float* q_row = queries_[s].data() + (position * shape_.query_heads + h) * dim;
       std::vector<float> q(q_row, q_row + dim);
-      if (shape_.kv_type == KvType::kI8) q = RoundToInt8(q.data());
-      std::vector<double> weights(position + 1, 0.0);
-      double total = 0;
+      if (shape_.kv_type == KvType::kI8) q = RoundToInt8(q.data(), dim);
+      std::vector<double> scores(position + 1, -INFINITY);
       for (int64_t t = 0; t <= position; ++t) {
         if (shape_.window > 0 && t <= position - shape_.window) continue;
+        if (shape_.chunk > 0 && t / shape_.chunk != position / shape_.chunk) continue;
         const std::vector<float> k =
-            Stored(keys_[s].data() + (t * shape_.kv_heads + h / group) * dim);
+            Stored(keys_[s].data() + (t * shape_.kv_heads + h / group) * dim, dim);
         double score = 0;
         for (int64_t d = 0; d < dim; ++d) score += static_cast<double>(q[d]) * k[d];
         score *= job_.scale;
         if (shape_.softcap > 0) score = shape_.softcap * std::tanh(score / shape_.softcap);
-        weights[t] = std::exp(score);
-        total += weights[t];
+        if (shape_.slopes) score += slopes_[h] * static_cast<double>(t - position);
+        scores[t] = score;
       }
+      double largest = *std::max_element(scores.begin(), scores.end());
+      double total = 0.0;
+      if (shape_.sinks) {
+        largest = std::max(largest, static_cast<double>(sinks_[h]));
+        total = std::exp(sinks_[h] - largest);
+      }
+      for (double& score : scores) total += score = std::exp(score - largest);
       for (int64_t t = 0; t <= position; ++t) {
         const std::vector<float> v =
-            Stored(values_[s].data() + (t * shape_.kv_heads + h / group) * dim);
-        for (int64_t d = 0; d < dim; ++d) out[h * dim + d] += weights[t] / total * v[d];
+            Stored(values_[s].data() + (t * shape_.kv_heads + h / group) * value_dim, value_dim);
+        for (int64_t d = 0; d < value_dim; ++d) out[h * value_dim + d] += scores[t] / total * v[d];
       }
     }
     return out;
   }
 
-  int64_t width() const { return shape_.query_heads * shape_.head_dim; }
+  int64_t width() const { return shape_.query_heads * shape_.values(); }
 
  private:
   // The int8 form as kernels.h defines it: one bfloat16 scale a row of head_dim.
-  std::vector<float> RoundToInt8(const float* x) const {
+  static std::vector<float> RoundToInt8(const float* x, int64_t dim) {
     float max = 0;
-    for (int64_t d = 0; d < shape_.head_dim; ++d) max = std::max(max, std::fabs(x[d]));
+    for (int64_t d = 0; d < dim; ++d) max = std::max(max, std::fabs(x[d]));
     const float scale = Bfloat16ToFloat(FloatToBfloat16(max / 127.0f));
-    std::vector<float> out(shape_.head_dim, 0.0f);
-    for (int64_t d = 0; d < shape_.head_dim && scale > 0; ++d) {
+    std::vector<float> out(dim, 0.0f);
+    for (int64_t d = 0; d < dim && scale > 0; ++d) {
       out[d] = scale * std::clamp(std::nearbyint(x[d] * (1.0f / scale)), -127.0f, 127.0f);
     }
     return out;
   }
 
   // One head's key or value as the cache holds it.
-  std::vector<float> Stored(const float* x) const {
-    if (shape_.kv_type == KvType::kI8) return RoundToInt8(x);
-    std::vector<float> out(x, x + shape_.head_dim);
+  std::vector<float> Stored(const float* x, int64_t dim) const {
+    if (shape_.kv_type == KvType::kI8) return RoundToInt8(x, dim);
+    std::vector<float> out(x, x + dim);
     for (float& value : out) {
       if (shape_.kv_type == KvType::kF16) value = HalfToFloat(FloatToHalf(value));
       if (shape_.kv_type == KvType::kBF16) value = Bfloat16ToFloat(FloatToBfloat16(value));
@@ -163,9 +184,9 @@ class World {
       for (int64_t t = 0; t < lengths_[s]; ++t) {
         const int64_t block = table_[s * stride_ + t / shape_.block_size];
         for (int64_t h = 0; h < shape_.kv_heads; ++h) {
-          const int64_t from = (t * shape_.kv_heads + h) * shape_.head_dim;
-          kernels_.store_kv(job_, keys_[s].data() + from, values_[s].data() + from,
-                            t % shape_.block_size,
+          const int64_t head = t * shape_.kv_heads + h;
+          kernels_.store_kv(job_, keys_[s].data() + head * shape_.head_dim,
+                            values_[s].data() + head * shape_.values(), t % shape_.block_size,
                             key_cache_.data() + (block * shape_.kv_heads + h) * key_bytes,
                             value_cache_.data() + (block * shape_.kv_heads + h) * value_bytes);
         }
@@ -191,11 +212,20 @@ class World {
   std::vector<int64_t> lengths_;
   int64_t stride_ = 0;
   std::vector<std::vector<float>> queries_, keys_, values_;
+  std::vector<float> sinks_, slopes_;
   std::vector<int32_t> table_;
   std::vector<uint8_t> key_cache_, value_cache_;
 };
 
 std::vector<Shape> Shapes() {
+  Shape latent{16, 1, 72};  // keys of 64 + 8 beside values of 64, as latent attention has
+  latent.value_dim = 64;
+  Shape chunked{4, 2, 32};
+  chunked.chunk = 24;
+  Shape sinks{6, 2, 64, 32, /*window=*/40};
+  sinks.sinks = true;
+  Shape slopes{6, 6, 32, 16};
+  slopes.slopes = true;
   return {
       {9, 3, 64},
       {4, 4, 80},
@@ -209,6 +239,10 @@ std::vector<Shape> Shapes() {
       {9, 3, 64, 32, 0, 0.0f, KvType::kI8},
       {5, 5, 24, 16, /*window=*/17, 0.0f, KvType::kI8},
       {7, 1, 90, 32, /*window=*/0, /*softcap=*/5.0f, KvType::kI8},
+      latent,
+      chunked,
+      sinks,
+      slopes,
   };
 }
 
@@ -289,7 +323,7 @@ TEST(AttentionTest, HalfCacheSaturates) {
   for (CpuLevel level : LevelsHere()) {
     AttentionJob job;
     job.query_heads = job.kv_heads = 1;
-    job.head_dim = 16;
+    job.head_dim = job.value_dim = 16;
     job.block_size = 16;
     std::vector<float> key(16, 1e6f), value(16, -1e6f);
     key[3] = NAN;

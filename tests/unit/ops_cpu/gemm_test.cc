@@ -176,7 +176,8 @@ TEST(GemmTest, Epilogues) {
     AlignedBlocks quantised(kRows, kOutputs);
     job.out_blocks = quantised.data();
     for (Epilogue epilogue :
-         {Epilogue::kStore, Epilogue::kAddTo, Epilogue::kSoftcap, Epilogue::kGate}) {
+         {Epilogue::kStore, Epilogue::kAddTo, Epilogue::kLogits, Epilogue::kActivate,
+          Epilogue::kGate}) {
       std::vector<float> out(kRows * job.out_stride, 2.0f);
       job.epilogue = epilogue;
       job.out = out.data();
@@ -192,12 +193,13 @@ TEST(GemmTest, Epilogues) {
           const double v = static_cast<double>(u[m * kOutputs + n]) + bias[n];
           double expected = y;
           if (epilogue == Epilogue::kAddTo) expected = 2.0 + 0.5 * y;
-          if (epilogue == Epilogue::kSoftcap) expected = 3.0 * std::tanh(y / 3.0);
+          if (epilogue == Epilogue::kLogits) expected = 3.0 * std::tanh(0.5 * y / 3.0);
+          if (epilogue == Epilogue::kActivate) expected = y / (1 + std::exp(-y));
           if (epilogue == Epilogue::kGate) expected = y / (1 + std::exp(-y)) * v;
           ASSERT_NEAR(actual, expected, 1e-6 * (std::fabs(expected) + 2.0));
         }
       }
-      if (epilogue != Epilogue::kGate) continue;
+      if (epilogue != Epilogue::kGate && epilogue != Epilogue::kActivate) continue;
       AlignedBlocks again(kRows, kOutputs);
       for (int64_t m = 0; m < kRows; ++m) {
         kernels.quantise(out.data() + m * job.out_stride, kOutputs,

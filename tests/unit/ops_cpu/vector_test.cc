@@ -1,4 +1,5 @@
 // Element-wise kernels against double precision.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -78,6 +79,42 @@ TEST(NormTest, MatchesDoublePrecision) {
   }
 }
 
+TEST(NormTest, LayerNormMatchesDoublePrecision) {
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t columns : {15, 64, 100, 576}) {
+      const std::vector<float> x = RandomActivations(1, columns, 3);
+      const std::vector<float> scale = RandomActivations(1, columns, 4);
+      const std::vector<float> bias = RandomActivations(1, columns, 5);
+      double mean = 0, squares = 0, largest = 0;
+      for (float v : x) mean += v / static_cast<double>(columns);
+      for (float v : x) {
+        squares += (v - mean) * (v - mean);
+        largest = std::max(largest, std::fabs(static_cast<double>(v)));
+      }
+      const double inverse = 1 / std::sqrt(squares / static_cast<double>(columns) + 1e-5);
+      for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
+        std::vector<float> y(columns);
+        KernelsFor(level).layer_norm(x.data(), scale.data(), b, 1e-5f, columns, y.data());
+        for (int64_t i = 0; i < columns; ++i) {
+          const double expected = (x[i] - mean) * inverse * scale[i] + (b != nullptr ? b[i] : 0);
+          // The mean's error is that of a sum over the columns, relative to the largest.
+          const double terms = std::fabs(expected) + std::fabs(scale[i] * inverse * largest);
+          EXPECT_NEAR(y[i], expected, terms * (columns / 16.0 + 10) * 0x1p-24);
+        }
+      }
+    }
+  }
+}
+
+TEST(ClampTest, KeepsWhatLiesBetween) {
+  for (CpuLevel level : LevelsHere()) {
+    std::vector<float> x = {-3.0f, -0.5f, 0.0f, 0.25f, 9.0f, NAN};
+    KernelsFor(level).clamp(0.5f, 6, x.data());
+    EXPECT_THAT(std::vector<float>(x.begin(), x.begin() + 5), testing::ElementsAre(-0.5f, -0.5f, 0.0f, 0.25f, 0.5f));
+    EXPECT_TRUE(std::isnan(x[5]));
+  }
+}
+
 TEST(RotateTest, RotatesPairsOfTheHalves) {
   for (CpuLevel level : LevelsHere()) {
     for (int64_t half : {4, 16, 20, 32}) {
@@ -106,11 +143,14 @@ double ExpectedGate(Gate gate, double x) {
       return x / (1 + std::exp(-x));
     case Gate::kGeluTanh:
       return x / (1 + std::exp(-2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Gate::kReluSquared:
+      return x > 0 ? x * x : 0;
     case Gate::kGeluErf:
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case Gate::kRelu:
       return std::max(0.0, x);
     case Gate::kIdentity:
+    case Gate::kClampedSwish:  // below
       return x;
   }
   return 0;
@@ -135,6 +175,25 @@ TEST(GateTest, AccurateOverTheWholeRange) {
         ASSERT_NEAR(y[i], expected, tolerance + 1e-36)
             << "gate " << static_cast<int>(gate) << " at " << x << " " << CpuLevelName(level);
       }
+    }
+  }
+}
+
+TEST(GateTest, SquaredAndClampedFunctions) {
+  for (CpuLevel level : LevelsHere()) {
+    std::vector<float> y = {-3.0f, 0.0f, 2.5f};
+    const std::vector<float> up = {1.0f, 1.0f, -2.0f};
+    KernelsFor(level).gate(Gate::kReluSquared, up.data(), 3, y.data());
+    EXPECT_THAT(y, testing::ElementsAre(0.0f, 0.0f, -12.5f));
+    const std::vector<float> gates = {-9.0f, -1.5f, 0.5f, 6.5f, 30.0f};
+    const std::vector<float> ups = {0.5f, -20.0f, 3.0f, 12.0f, -0.25f};
+    y = gates;
+    KernelsFor(level).gate(Gate::kClampedSwish, ups.data(), 5, y.data());
+    for (size_t i = 0; i < y.size(); ++i) {
+      const double g = std::min(7.0, static_cast<double>(gates[i]));
+      const double u = std::clamp(static_cast<double>(ups[i]), -7.0, 7.0);
+      const double expected = g / (1 + std::exp(-1.702 * g)) * (u + 1);
+      EXPECT_NEAR(y[i], expected, std::fabs(expected) * 5e-6);  // e^15 magnifies its rounding
     }
   }
 }

@@ -1,0 +1,200 @@
+#include "models/architectures/decoder_plan.h"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "models/weights/text.h"
+
+namespace skep::models::architectures {
+namespace {
+
+// Far above any real model, low enough that rows * columns and cache sizes stay in 63 bits.
+constexpr int64_t kMaxWidth = int64_t{1} << 24;
+constexpr int64_t kMaxLayers = int64_t{1} << 12;
+constexpr int64_t kMaxHeads = int64_t{1} << 12;
+constexpr int64_t kMaxHeadDim = int64_t{1} << 12;
+constexpr int64_t kMaxPositions = int64_t{1} << 30;
+constexpr int64_t kMaxWindow = int64_t{1} << 40;  // with room for sums
+
+absl::StatusOr<AttentionShape> ReadShape(const ConfigView& view, int64_t hidden,
+                                         const FamilyDefaults& defaults) {
+  AttentionShape shape;
+  SKEP_ASSIGN_OR_RETURN(shape.query_heads, view.RequiredIntIn("num_attention_heads", 1, kMaxHeads));
+  shape.kv_heads = defaults.multi_query ? 1 : shape.query_heads;
+  if (view.Has("num_key_value_heads")) {
+    SKEP_ASSIGN_OR_RETURN(shape.kv_heads, view.RequiredIntIn("num_key_value_heads", 1, kMaxHeads));
+  }
+  if (defaults.head_dim_required || view.Has("head_dim")) {
+    SKEP_ASSIGN_OR_RETURN(shape.head_dim, view.RequiredIntIn("head_dim", 1, kMaxHeadDim));
+  } else if (hidden % shape.query_heads == 0) {
+    shape.head_dim = hidden / shape.query_heads;
+  } else {
+    return absl::InvalidArgumentError(absl::StrCat(view.file(), ": hidden_size ", hidden,
+                                                   " is no multiple of ", shape.query_heads,
+                                                   " attention heads, and head_dim is not given"));
+  }
+  if (shape.query_heads % shape.kv_heads != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(view.file(), ": ", shape.query_heads, " attention heads over ", shape.kv_heads,
+                     " key-value heads: the first must be a multiple of the second"));
+  }
+  if (shape.head_dim % 2 != 0 || shape.head_dim > kMaxHeadDim) {
+    return absl::InvalidArgumentError(absl::StrCat(view.file(), ": head_dim ", shape.head_dim,
+                                                   " must be even and at most ", kMaxHeadDim));
+  }
+  return shape;
+}
+
+absl::StatusOr<NormOptions> ReadNorm(const ConfigView& view, const FamilyDefaults& defaults) {
+  NormOptions norm;
+  norm.kind = defaults.norm;
+  const bool rms = norm.kind == NormKind::kRms;
+  SKEP_ASSIGN_OR_RETURN(
+      norm.epsilon, view.FloatOr(rms ? "rms_norm_eps" : "layer_norm_eps", defaults.norm_epsilon));
+  if (!(norm.epsilon >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(view.file(), ": the norms' epsilon ", norm.epsilon, " must not be negative"));
+  }
+  return norm;
+}
+
+absl::Status CheckNotQuantized(const ConfigView& view) {
+  if (view.is_gguf() || !view.Has("quantization_config")) return absl::OkStatus();
+  return absl::UnimplementedError(
+      absl::StrCat(view.file(),
+                   ": quantization_config: checkpoints quantised in a Hugging Face scheme are not "
+                   "supported; unquantised SafeTensors and every GGUF type are"));
+}
+
+}  // namespace
+
+absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
+                                            const FamilyDefaults& defaults) {
+  SKEP_RETURN_IF_ERROR(CheckNotQuantized(view));
+  DecoderPlan plan;
+  DecoderOptions& decoder = plan.decoder;
+  SKEP_ASSIGN_OR_RETURN(decoder.hidden, view.RequiredIntIn("hidden_size", 1, kMaxWidth));
+  SKEP_ASSIGN_OR_RETURN(decoder.vocab_size, view.RequiredIntIn("vocab_size", 1, kMaxWidth));
+  SKEP_ASSIGN_OR_RETURN(const int64_t layers,
+                        view.RequiredIntIn("num_hidden_layers", 1, kMaxLayers));
+  plan.max_positions = defaults.max_positions;
+  if (plan.max_positions == 0 || view.Has("max_position_embeddings")) {
+    SKEP_ASSIGN_OR_RETURN(plan.max_positions,
+                          view.RequiredIntIn("max_position_embeddings", 1, kMaxPositions));
+  }
+  SKEP_ASSIGN_OR_RETURN(decoder.norm, ReadNorm(view, defaults));
+  SKEP_ASSIGN_OR_RETURN(decoder.tied_head, view.BoolOr("tie_word_embeddings", defaults.tied));
+
+  LayerOptions layer;
+  layer.norm = decoder.norm;
+  AttentionOptions& attention = layer.attention;
+  attention.hidden = decoder.hidden;
+  SKEP_ASSIGN_OR_RETURN(attention.shape, ReadShape(view, decoder.hidden, defaults));
+  attention.scale = 1.0f / std::sqrt(static_cast<float>(attention.shape.head_dim));
+  MlpOptions mlp;
+  mlp.hidden = decoder.hidden;
+  mlp.gated = defaults.gated;
+  mlp.intermediate = decoder.hidden * defaults.mlp_width;
+  if (mlp.intermediate == 0 || view.Has("intermediate_size")) {
+    SKEP_ASSIGN_OR_RETURN(mlp.intermediate, view.RequiredIntIn("intermediate_size", 1, kMaxWidth));
+  }
+  SKEP_ASSIGN_OR_RETURN(mlp.function, ReadActivation(view, defaults.activation));
+  layer.feed_forward = mlp;
+  plan.layers.assign(layers, layer);
+
+  RopeDefaults rope{.theta = defaults.rope_theta,
+                    .partial_rotary_factor = defaults.partial_rotary_factor};
+  SKEP_ASSIGN_OR_RETURN(plan.ropes["rope"].parameters, view.Rope("full_attention", rope));
+  return plan;
+}
+
+absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_view fallback) {
+  struct Name {
+    std::string_view name;
+    GateFunction function;
+  };
+  constexpr std::array kNames = {
+      Name{"silu", GateFunction::kSilu},
+      Name{"swish", GateFunction::kSilu},
+      Name{"gelu", GateFunction::kGeluErf},
+      Name{"gelu_new", GateFunction::kGeluTanh},
+      Name{"gelu_pytorch_tanh", GateFunction::kGeluTanh},
+      Name{"relu", GateFunction::kRelu},
+      Name{"relu2", GateFunction::kReluSquared},
+  };
+  SKEP_ASSIGN_OR_RETURN(const std::string wanted, view.StringOr("hidden_act", fallback));
+  std::string known;
+  for (const Name& entry : kNames) {
+    if (entry.name == wanted) return entry.function;
+    absl::StrAppend(&known, known.empty() ? "" : ", ", View(entry.name));
+  }
+  return absl::UnimplementedError(
+      absl::StrCat(view.file(), ": activation '", wanted, "' is not supported; ", known, " are"));
+}
+
+absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool fallback) {
+  if (view.is_gguf()) return Bias::kOptional;
+  SKEP_ASSIGN_OR_RETURN(const bool present, view.BoolOr(key, fallback));
+  return present ? Bias::kRequired : Bias::kNone;
+}
+
+absl::StatusOr<int64_t> ReadWindow(const ConfigView& view) {
+  if (!view.Has("sliding_window")) return 0;
+  return view.RequiredIntIn("sliding_window", 0, kMaxWindow);
+}
+
+absl::Status CheckEquals(const ConfigView& view, std::string_view key, std::string_view value) {
+  SKEP_ASSIGN_OR_RETURN(const std::string found, view.StringOr(key, value));
+  if (found == value) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(key), " '", found,
+                                               "' is not supported here; '", View(value), "' is"));
+}
+
+absl::Status CheckBool(const ConfigView& view, std::string_view key, bool value) {
+  SKEP_ASSIGN_OR_RETURN(const bool found, view.BoolOr(key, value));
+  if (found == value) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(key),
+                                               found ? " true" : " false",
+                                               " is not supported for this architecture"));
+}
+
+absl::Status CheckZero(const ConfigView& view, std::string_view key, std::string_view feature) {
+  SKEP_ASSIGN_OR_RETURN(const double found, view.FloatOr(key, 0));
+  if (found == 0) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(feature), " (", View(key),
+                                               " = ", found,
+                                               ") is not supported for this architecture"));
+}
+
+absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const DecoderPlan& plan) {
+  for (const std::string& prefix : plan.ignored_prefixes) builder.loader.IgnorePrefix(prefix);
+  const Weights root = builder.loader.root();
+  for (const auto& [name, rotation] : plan.ropes) {
+    Rope rope;
+    if (rotation.rotates) {
+      std::vector<float> divisors;
+      if (!rotation.divisors.empty()) divisors = root.OptionalVector(rotation.divisors);
+      SKEP_ASSIGN_OR_RETURN(
+          rope, Rope::Create(rotation.parameters, plan.shape().head_dim, plan.max_positions,
+                             builder.context_length, divisors));
+    }
+    builder.workspace.AddRotation(name, rope, rotation.query_scale);
+  }
+  std::vector<std::unique_ptr<Block>> blocks;
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    blocks.push_back(std::make_unique<TransformerLayer>(
+        builder, root.at("model.layers").at(static_cast<int64_t>(i)), plan.layers[i]));
+  }
+  DecoderOptions options = plan.decoder;
+  // GGUF files leave a tied head out, and have one wherever it is not tied.
+  if (builder.config.is_gguf()) options.tied_head = !root.Has("lm_head.weight");
+  if (plan.round_embedding_scale) {
+    options.embedding_scale =
+        root.RoundAsStored("model.embed_tokens.weight", options.embedding_scale);
+  }
+  return std::make_unique<Decoder>(builder, options, std::move(blocks));
+}
+
+}  // namespace skep::models::architectures

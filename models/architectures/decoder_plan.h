@@ -1,0 +1,88 @@
+// What a decoder is made of, as data: an architecture reads its configuration into a plan, and the
+// plan is checked, built from weights, and run. Families that are no such stack of layers have a
+// Model of their own.
+#ifndef SKEP_MODELS_ARCHITECTURES_DECODER_PLAN_H_
+#define SKEP_MODELS_ARCHITECTURES_DECODER_PLAN_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "models/layers/decoder.h"
+#include "models/layers/status_macros.h"
+#include "models/layers/transformer_layer.h"
+#include "models/loading/rules.h"
+#include "models/weights/config_view.h"
+
+namespace skep::models::architectures {
+
+// A rotary embedding that layers name (AttentionOptions::rope).
+struct Rotation {
+  RopeParameters parameters;
+  // A vector of the file that divides frequencies ("rope_freqs.weight" of GGUF), where it is there.
+  std::string divisors;
+  bool rotates = true;                        // false: only query_scale
+  std::function<float(int64_t)> query_scale;  // of a position; null: 1
+};
+
+struct DecoderPlan {
+  DecoderOptions decoder;
+  int64_t max_positions = 0;
+  std::vector<LayerOptions> layers;
+  std::map<std::string, Rotation> ropes;
+  // decoder.embedding_scale is held in the type of the table, as models do that were trained in it.
+  bool round_embedding_scale = false;
+  // Tensors that checkpoints carry and this model does not need.
+  std::vector<std::string> ignored_prefixes;
+
+  // Of the first layer: most families have one shape and one width throughout.
+  const AttentionShape& shape() const { return layers.front().attention.shape; }
+  MlpOptions& mlp(size_t layer) { return std::get<MlpOptions>(layers[layer].feed_forward); }
+};
+
+// What a family assumes where its files are silent, and what none of its files says.
+struct FamilyDefaults {
+  NormKind norm = NormKind::kRms;
+  double norm_epsilon = 1e-6;
+  bool head_dim_required = false;  // else hidden_size / num_attention_heads
+  double rope_theta = 10000.0;
+  double partial_rotary_factor = 1.0;
+  std::string_view activation = "silu";
+  bool gated = true;
+  bool tied = false;
+  bool multi_query = false;   // key-value heads, where not given: 1, or as many as query heads
+  int64_t mlp_width = 0;      // times hidden_size, where intermediate_size is not given
+  int64_t max_positions = 0;  // where not given; 0: required
+};
+
+// A stack of equal layers in Llama's order, with one RoPE named "rope": the keys that nearly all
+// families have, checked so that no product of theirs overflows. Refuses what is not implemented.
+absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view, const FamilyDefaults& defaults);
+
+// The function that hidden_act (or its other spellings) names; `fallback` where it is absent.
+absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_view fallback);
+
+// Of a flag that says whether there are biases. GGUF says nothing of them: they are there or not.
+absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool fallback);
+
+// "sliding_window", 0 where it is absent.
+absl::StatusOr<int64_t> ReadWindow(const ConfigView& view);
+
+// Unimplemented if the key is present and has another value.
+absl::Status CheckEquals(const ConfigView& view, std::string_view key, std::string_view value);
+absl::Status CheckBool(const ConfigView& view, std::string_view key, bool value);
+
+// Unimplemented, naming `feature`, if the key is present and not zero.
+absl::Status CheckZero(const ConfigView& view, std::string_view key, std::string_view feature);
+
+absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const DecoderPlan& plan);
+
+}  // namespace skep::models::architectures
+
+#endif  // SKEP_MODELS_ARCHITECTURES_DECODER_PLAN_H_
