@@ -1,5 +1,5 @@
 """Writes the seeds of the fuzz targets, corpus/TARGET/NAME. Small vocabularies are trained on the
-tests' book; all else is written here.
+tests' book, where ties fall as they may: those change a little each time. All else is written here.
 
     make_corpus.py            inputs that found bugs, regression_*, stay as they are
 """
@@ -281,6 +281,18 @@ def write_tokenizers(map_bytes):
         "unigram_bytes": tiny(model={"type": "Unigram", "unk_id": 0, "byte_fallback": True,
                                      "vocab": [["<unk>", 0], ["a", -1.5], ["\u2581a", -2.5], ["\u00e9", -3]]}),
     }
+    # Rules that multiply.
+    double = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+    one |= {
+        "growing_decoder": tiny(decoder={"type": "Sequence", "decoders": [double] * 40}),
+        "growing_normalizer": tiny(normalizer={"type": "Sequence", "normalizers": [double] * 40}),
+        "growing_pre_tokenizer": tiny(pre_tokenizer={"type": "Sequence", "pretokenizers": [
+            {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}] * 40}),
+        "growing_template": tiny(post_processor={
+            "type": "TemplateProcessing", "pair": [],
+            "single": [{"Sequence": {"id": "A"}}] + [{"SpecialToken": {"id": "s"}}] * 40,
+            "special_tokens": {"s": {"ids": [0] * 40}}}),
+    }
     for name, value in one.items():
         write("tokenizer_json", f"{name}.json", dump(value))
 
@@ -370,12 +382,14 @@ def write_vocabulary_files():
               "special_tokens": [{"rank": 0, "token_str": "<unk>"}, {"rank": 1, "token_str": "<s>"}]}
     write("vocabulary_file", "tekken", "tekken\n" + dump(tekken))
     del tekken["special_tokens"]
+    many = tekken | {"config": tekken["config"] | {"default_vocab_size": 2**24, "default_num_special_tokens": 2**24 - 3}}
+    write("vocabulary_file", "tekken_many", "tekken\n" + dump(many))
     write("vocabulary_file", "tekken_unnamed", "tekken\n" + dump(tekken))
     write("vocabulary_file", "rwkv", "rwkv\n1 '\\x00' 1\n2 'a' 1\n3 '\\n' 1\n4 b'\\xc3' 1\n5 '\u00e9' 2\n6 \"it's\" 4\n"
           "7 ' the' 4\n8 '\\u4e16' 3\n")
     write("vocabulary_file", "word_piece", "word_piece BertTokenizer 0=[PAD]\n"
           "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\na\n##b\n,\n##lo\nhel\n")
-    letters = {letter: i for i, letter in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+    letters = {letter: i for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     vocab = letters | {"he": 256, "\u0120he": 257, "<|endoftext|>": 258}
     for name in ("GPT2Tokenizer", "Qwen2Tokenizer"):
         write("vocabulary_file", name, f"merges {name} 259=<x> 260=<|im_end|>\n" + dump(vocab) +
