@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/chat_template/chat_template.h"
+#include "engine/chat_template/text.h"
 #include "tests/fuzz/require.h"
 
 namespace skep::fuzz {
@@ -64,6 +65,7 @@ inline absl::StatusOr<engine::RenderedChat> CheckRender(
           "a template writes the same each time");
   Require(static_cast<int64_t>(chat->text.size()) <= inputs.limits.output_bytes,
           "the output keeps to its limit");
+  Require(engine::jinja::IsValidUtf8(chat->text), "the output is UTF-8");
   CheckSpans(*chat);
   return chat;
 }

@@ -155,7 +155,8 @@ def byte_level(pattern=None):
         parts.insert(0, pre_tokenizers.Split(Regex(pattern), "isolated"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(parts) if pattern else parts[0]
     tokenizer.decoder = decoders.ByteLevel()
-    train(tokenizer, trainers.BpeTrainer(vocab_size=340, show_progress=False, special_tokens=["<|begin|>", "<|im_end|>"],
+    train(tokenizer, trainers.BpeTrainer(vocab_size=340, show_progress=False,
+                                         special_tokens=["<|begin|>", "<|im_end|>"],
                                          initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     if pattern:
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -167,7 +168,7 @@ BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 def byte_fallback():
-    pieces = ["<unk>", "<s>", "</s>", *BYTES, "\u2581", "a", "b", "e", "h", "t", "\u00e9", "\u2581t", "he", "\u2581the"]
+    pieces = ["<unk>", "<s>", "</s>", *BYTES, *"\u2581abeht\u00e9", "\u2581t", "he", "\u2581the"]
     merges = [("\u2581", "t"), ("h", "e"), ("\u2581t", "he")]
     tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, merges, unk_token="<unk>",
                                      fuse_unk=True, byte_fallback=True))
@@ -344,7 +345,8 @@ def write_gguf_vocabularies(map_bytes):
     spm = [("<unk>", UNKNOWN, 0.0), ("<s>", CONTROL, 0.0), ("</s>", CONTROL, 0.0)]
     spm += [(piece, BYTE, 0.0) for piece in BYTES]
     spm += [(piece, NORMAL, -float(i)) for i, piece in enumerate(
-        ["\u2581the", "he", "\u2581t", "\u2581", "t", "h", "e", "a", "b", "\u00e9"])] + [("<tool>", USER, 0.0), ("", UNUSED, 0.0)]
+        ["\u2581the", "he", "\u2581t", *"\u2581theab\u00e9"])]
+    spm += [("<tool>", USER, 0.0), ("", UNUSED, 0.0)]
     gguf_vocabulary("llama", spm, bos_token_id=1, eos_token_id=2, unknown_token_id=0)
     t5 = [("<pad>", CONTROL, 0.0), ("</s>", CONTROL, 0.0), ("<unk>", UNKNOWN, 0.0), ("\u2581", NORMAL, -2.0),
           ("\u2581the", NORMAL, -3.0), ("a", NORMAL, -4.0), ("b", NORMAL, -4.5), ("ab", NORMAL, -6.0),
@@ -382,8 +384,8 @@ def write_vocabulary_files():
               "special_tokens": [{"rank": 0, "token_str": "<unk>"}, {"rank": 1, "token_str": "<s>"}]}
     write("vocabulary_file", "tekken", "tekken\n" + dump(tekken))
     del tekken["special_tokens"]
-    many = tekken | {"config": tekken["config"] | {"default_vocab_size": 2**24, "default_num_special_tokens": 2**24 - 3}}
-    write("vocabulary_file", "tekken_many", "tekken\n" + dump(many))
+    tekken["config"] |= {"default_vocab_size": 2**24, "default_num_special_tokens": 2**24 - 3}
+    write("vocabulary_file", "tekken_many", "tekken\n" + dump(tekken))
     write("vocabulary_file", "tekken_unnamed", "tekken\n" + dump(tekken))
     write("vocabulary_file", "rwkv", "rwkv\n1 '\\x00' 1\n2 'a' 1\n3 '\\n' 1\n4 b'\\xc3' 1\n5 '\u00e9' 2\n6 \"it's\" 4\n"
           "7 ' the' 4\n8 '\\u4e16' 3\n")
