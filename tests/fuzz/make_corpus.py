@@ -473,8 +473,9 @@ TEMPLATES = {
 {%- else %}{{ value | string | replace('\\n', ' ') | truncate(20) }}{% endif %}
 {%- endmacro %}
 {% for m in messages if m.role != 'system' %}{{ loop.cycle('-', '+') }} {{ schema(m) }}{% if loop.index > 9 %}{% break %}{% endif %}{% endfor %}
-{%- call schema({'a': 1.5e10, 'b': [none, true, 2 ** 10, 7 // 2, -7 % 3]}) %}{% endcall %}
-{{ '%5.2f|%s|%03d' | format(2.5, 'x', 7) }}{{ '{:>4}|{0!r}'.format(1) if false }}{{ strftime_now('%Y-%m-%d') }}""",
+{%- macro box(x) %}[{{ caller(x) }}]{% endmacro %}
+{%- call(x) box({'a': 1.5e10, 'b': [none, true, 2 ** 10, 7 // 2, -7 % 3]}) %}{{ schema(x) }}{% endcall %}
+{{ '%5.2f|%s|%03d' | format(2.5, 'x', 7) }}{{ '{:>4}|{!r}'.format(1, 'x') }}{{ strftime_now('%Y-%m-%d') }}""",
     "filters.jinja": """{{ [3, 1, 2] | sort | reverse | list }}{{ 'a b c'.split() | batch(2, 'x') | list }}{{ messages | groupby('role') | length }}
 {{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | first | default('none') }}
 {{ {'b': 1, 'a': [1, 2]} | tojson(indent=2) }}{{ 'x<y' | escape | upper | center(20) | indent(2) | wordcount }}
