@@ -15,7 +15,8 @@ namespace skep::fuzz {
 // and in the end what Decode gives; nobody types a special token unless the caller asks for it.
 void CheckText(const engine::Tokenizer& tokenizer, std::string_view text);
 
-// The tokenizer.json that is written loads, and does the same with `text`, which is UTF-8.
+// The tokenizer.json that is written loads; if it was one before, it does the same with `text`,
+// which is UTF-8.
 void CheckWrittenJson(const engine::Tokenizer& tokenizer, std::string_view text);
 
 // What a reader made of a file: checked with some texts and with the tokenizer's own tokens. A
