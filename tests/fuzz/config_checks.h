@@ -18,7 +18,9 @@ inline void CheckRope(const models::ConfigView& config, std::string_view layer_t
   Require(std::isfinite(rope->factor) && rope->factor > 0, "so is the scaling factor");
   Require(rope->partial_rotary_factor > 0 && rope->partial_rotary_factor <= 1,
           "the rotated part is a fraction of a head");
-  Require(rope->original_max_position_embeddings >= 0, "no context is shorter than nothing");
+  const bool reads_context = rope->type != "default" && rope->type != "linear";
+  Require(!reads_context || rope->original_max_position_embeddings > 0,
+          "no context is shorter than a token");
 }
 
 inline void CheckConfig(const models::ConfigView& config) {
