@@ -88,7 +88,8 @@ const AddedToken* AddedTokens::Match(std::string_view text, size_t pos, size_t& 
 std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_special,
                                         const LiteralSpans& literal) const {
   std::vector<Segment> segments;
-  size_t done = 0;  // everything before is in `segments`
+  size_t done = 0;     // everything before is in `segments`
+  Range spaces{0, 0};  // the last ones that were looked for: tokens may lie inside of them
   for (size_t pos = 0; pos < text.size() && !tokens_.empty();) {
     Range found{pos, pos};
     const AddedToken* token =
@@ -110,7 +111,12 @@ std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_specia
     if (token->single_word && TouchesWord(text, found)) continue;
     if (token->lstrip) found.begin = SpacesBefore(text, found.begin, done);
     // The search goes on behind the token itself: tokens of white space are found there, too.
-    if (token->rstrip) found.end = SpacesAfter(text, found.end);
+    if (token->rstrip) {
+      if (found.end < spaces.begin || found.end > spaces.end) {
+        spaces = {found.end, SpacesAfter(text, found.end)};
+      }
+      found.end = spaces.end;
+    }
     if (done < found.begin) segments.push_back({{done, found.begin}, kNoToken});
     segments.push_back({found, token->id});
     done = found.end;

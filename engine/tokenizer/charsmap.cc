@@ -43,6 +43,8 @@ absl::StatusOr<CharsMap> CharsMap::Parse(std::string_view bytes) {
   if (!IsValidUtf8(result.replacements_)) {
     return absl::InvalidArgumentError("the replacements of a charsmap are not UTF-8");
   }
+  const size_t last_end = result.replacements_.rfind('\0');
+  result.replacements_end_ = last_end == std::string::npos ? 0 : last_end + 1;
   return result;
 }
 
@@ -64,20 +66,20 @@ std::optional<CharsMap::Match> CharsMap::Find(std::string_view text, bool longes
     node ^= Offset(unit);
     if (!HasLeaf(unit) || node >= trie_.size()) continue;
     const size_t begin = Value(trie_[node]);
+    if (begin >= replacements_end_) continue;
     const size_t end = replacements_.find('\0', begin);
-    if (begin >= replacements_.size() || end == std::string::npos) continue;
     found = {i + 1, std::string_view(replacements_).substr(begin, end - begin)};
     if (!longest) break;
   }
   return found;
 }
 
-std::string CharsMap::Apply(std::string_view text) const {
+std::string CharsMap::Apply(std::string_view text, size_t max_bytes) const {
   constexpr size_t kMaxWholeBytes = 5;
   std::string out;
   out.reserve(text.size());
   size_t cluster = 0, character = 0;
-  for (size_t begin = 0; begin < text.size(); begin += cluster) {
+  for (size_t begin = 0; begin < text.size() && out.size() <= max_bytes; begin += cluster) {
     cluster = GraphemeLength(text, begin);
     if (cluster <= kMaxWholeBytes) {
       if (const auto match = ShortestPrefix(text.substr(begin, cluster))) {
@@ -85,7 +87,7 @@ std::string CharsMap::Apply(std::string_view text) const {
         continue;
       }
     }
-    for (size_t pos = begin; pos < begin + cluster; pos += character) {
+    for (size_t pos = begin; pos < begin + cluster && out.size() <= max_bytes; pos += character) {
       DecodeUtf8(text, pos, character);
       const std::string_view part = text.substr(pos, character);
       const auto match = ShortestPrefix(part);

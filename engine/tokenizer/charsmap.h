@@ -37,7 +37,8 @@ class CharsMap final {
 
   // As Hugging Face's library applies it: grapheme clusters of up to five bytes are replaced as a
   // whole by what the shortest key at their beginning stands for, all else character by character.
-  std::string Apply(std::string_view text) const;
+  // Ends early once there are more than `max_bytes`.
+  std::string Apply(std::string_view text, size_t max_bytes = SIZE_MAX) const;
 
   // What Parse read.
   std::string bytes() const;
@@ -48,6 +49,7 @@ class CharsMap final {
 
   std::vector<uint32_t> trie_;
   std::string replacements_;
+  size_t replacements_end_ = 0;  // behind the last one that is ended
 };
 
 }  // namespace skep::engine::tokenizer

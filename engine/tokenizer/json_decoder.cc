@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "engine/tokenizer/growth.h"
 #include "engine/tokenizer/status_macros.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
@@ -89,6 +90,7 @@ bool AppendSimple(std::string_view type, Decoder& out) {
 }
 
 absl::Status AppendDecoder(const JsonNode& node, Decoder& out) {
+  if (out.steps.size() >= kMaxSteps) return node.Error(Concat("more than ", kMaxSteps, " steps"));
   std::string type;
   SKEP_ASSIGN(type, node["type"].String());
   if (type == "Sequence") {
@@ -107,6 +109,21 @@ absl::Status AppendDecoder(const JsonNode& node, Decoder& out) {
   return node.Unknown(Concat("decoder '", type, "'"));
 }
 
+// How many times longer than a piece what all replacements make of it may be.
+size_t GrowthOf(const Decoder& decoder) {
+  size_t growth = 1;
+  for (const DecoderStep& step : decoder.steps) {
+    const auto* replace = std::get_if<ReplaceDecoder>(&step);
+    if (replace == nullptr || growth > kMaxDecodedGrowth) continue;
+    if (replace->regex != nullptr) {
+      growth *= 1 + replace->content.size();  // at every place, without taking anything away
+    } else if (replace->content.size() > replace->pattern.size() && !replace->pattern.empty()) {
+      growth *= (replace->content.size() - 1) / replace->pattern.size() + 1;
+    }
+  }
+  return growth;
+}
+
 }  // namespace
 
 absl::Status ReadDecoder(const JsonNode& node, Decoder& out) {
@@ -114,7 +131,12 @@ absl::Status ReadDecoder(const JsonNode& node, Decoder& out) {
     out.separator = " ";
     return absl::OkStatus();
   }
-  return AppendDecoder(node, out);
+  SKEP_RETURN_IF_ERROR(AppendDecoder(node, out));
+  if (GrowthOf(out) > kMaxDecodedGrowth) {
+    return node.Error(
+        Concat("its replacements make a piece more than ", kMaxDecodedGrowth, " times as long"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace skep::engine::tokenizer

@@ -29,6 +29,16 @@ json TextOf(const Vocabulary& vocabulary, std::optional<TokenId> id) {
   return id ? json(std::string(vocabulary.text(*id))) : json(nullptr);
 }
 
+// The library wants a name for the unknown token of words: where there is none, one that nothing
+// has, so that it refuses what Skep refuses.
+std::string UnknownName(const Vocabulary& vocabulary, std::optional<TokenId> id,
+                        std::string_view usual) {
+  if (id) return std::string(vocabulary.text(*id));
+  std::string name(usual);
+  while (vocabulary.Find(name)) name += '_';
+  return name;
+}
+
 json OptionalText(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
 // A piece's score says when it comes about, not of which parts: every way to split it is a merge.
@@ -95,8 +105,8 @@ json WriteBpe(const Vocabulary& vocabulary, const Bpe& model) {
 json WriteSpm(const Vocabulary& vocabulary, const SpmBpe& model) {
   json result = BpeJson(vocabulary);
   result["unk_token"] = TextOf(vocabulary, model.unk());
-  result["fuse_unk"] = true;
   result["byte_fallback"] = vocabulary.BytePieces().has_value();
+  result["fuse_unk"] = result["byte_fallback"];  // without the bytes each character is unknown
   result["merges"] = MergesByRank(vocabulary, model.ranks());
   return result;
 }
@@ -126,7 +136,7 @@ json WriteUnigram(const Unigram& model) {
 json WriteWordPiece(const Vocabulary& vocabulary, const WordPiece& model) {
   const WordPieceOptions& options = model.options();
   return {{"type", "WordPiece"},
-          {"unk_token", options.unk ? std::string(vocabulary.text(*options.unk)) : "[UNK]"},
+          {"unk_token", UnknownName(vocabulary, options.unk, "[UNK]")},
           {"continuing_subword_prefix", options.continuing_prefix},
           {"max_input_chars_per_word", options.max_characters},
           {"vocab", VocabularyJson(vocabulary)}};
@@ -134,7 +144,7 @@ json WriteWordPiece(const Vocabulary& vocabulary, const WordPiece& model) {
 
 json WriteWordLevel(const Vocabulary& vocabulary, const WordLevel& model) {
   return {{"type", "WordLevel"},
-          {"unk_token", model.unk() ? std::string(vocabulary.text(*model.unk())) : "<unk>"},
+          {"unk_token", UnknownName(vocabulary, model.unk(), "<unk>")},
           {"vocab", VocabularyJson(vocabulary)}};
 }
 

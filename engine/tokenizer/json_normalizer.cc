@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "engine/tokenizer/growth.h"
 #include "engine/tokenizer/status_macros.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
@@ -92,6 +93,7 @@ bool AppendSimple(std::string_view type, Normalizer& out) {
 
 absl::Status ReadNormalizer(const JsonNode& node, Normalizer& out) {
   if (node.is_null()) return absl::OkStatus();
+  if (out.steps.size() >= kMaxSteps) return node.Error(Concat("more than ", kMaxSteps, " steps"));
   std::string type;
   SKEP_ASSIGN(type, node["type"].String());
   if (type == "Sequence") {

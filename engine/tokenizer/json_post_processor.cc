@@ -1,8 +1,10 @@
 // "post_processor".
 #include "engine/tokenizer/json_parts.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/tokenizer/growth.h"
 #include "engine/tokenizer/status_macros.h"
 #include "engine/tokenizer/text.h"
 
@@ -22,6 +24,9 @@ absl::Status AppendTemplateToken(const JsonNode& piece, const JsonNode& table,
     SKEP_ASSIGN(id, element.Int());
     if (id < 0 || id >= vocabulary.size() || !vocabulary.Contains(static_cast<TokenId>(id))) {
       return element.Error(Concat("token id ", id, " is not in the vocabulary"));
+    }
+    if (out.size() == kMaxTokensAround) {
+      return piece.Error(Concat("more than ", kMaxTokensAround, " tokens around a text"));
     }
     out.push_back(static_cast<TokenId>(id));
   }
@@ -52,7 +57,7 @@ absl::Status AppendNamedId(const JsonNode& node, const Vocabulary& vocabulary,
   if (pair.size() != 2) return node.WrongType("a pair of a token and its id");
   int64_t id = 0;
   SKEP_ASSIGN(id, pair[1].Int());
-  if (id < 0 || id >= vocabulary.size()) {
+  if (id < 0 || id >= vocabulary.size() || !vocabulary.Contains(static_cast<TokenId>(id))) {
     return pair[1].Error(Concat("token id ", id, " is not in the vocabulary"));
   }
   out.push_back(static_cast<TokenId>(id));
@@ -74,6 +79,9 @@ absl::Status ReadPostProcessor(const JsonNode& node, const Vocabulary& vocabular
       if (!status.ok()) return status;
       prefix.insert(prefix.begin(), outer_prefix.begin(), outer_prefix.end());
       suffix.insert(suffix.end(), outer_suffix.begin(), outer_suffix.end());
+      if (std::max(prefix.size(), suffix.size()) > kMaxTokensAround) {
+        return part.Error(Concat("more than ", kMaxTokensAround, " tokens around a text"));
+      }
     }
     return absl::OkStatus();
   }

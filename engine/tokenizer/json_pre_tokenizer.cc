@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "engine/tokenizer/growth.h"
 #include "engine/tokenizer/status_macros.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
@@ -118,6 +119,7 @@ absl::StatusOr<PrependScheme> ReadPrependScheme(const JsonNode& node) {
 
 absl::Status ReadPreTokenizer(const JsonNode& node, PreTokenizer& out) {
   if (node.is_null()) return absl::OkStatus();
+  if (out.steps.size() >= kMaxSteps) return node.Error(Concat("more than ", kMaxSteps, " steps"));
   std::string type;
   SKEP_ASSIGN(type, node["type"].String());
   if (type == "Sequence") {

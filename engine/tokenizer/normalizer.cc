@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/tokenizer/byte_alphabet.h"
+#include "engine/tokenizer/growth.h"
 #include "engine/tokenizer/library_classes.h"
 #include "engine/tokenizer/text.h"
 
@@ -33,7 +34,9 @@ bool IsSpaceToNmt(char32_t c) {
 // Applies one step to the text.
 class StepRunner final {
  public:
-  StepRunner(std::string& text, bool& keeps_start) : text_(text), keeps_start_(keeps_start) {}
+  // `original_bytes`: of the text before all steps.
+  StepRunner(std::string& text, bool& keeps_start, size_t original_bytes)
+      : text_(text), keeps_start_(keeps_start), original_bytes_(original_bytes) {}
 
   absl::Status operator()(const FormNormalizer& step) {
     text_ = ToNormalForm(text_, step.form);
@@ -89,7 +92,7 @@ class StepRunner final {
   }
 
   absl::Status operator()(const PrecompiledNormalizer& step) {
-    text_ = step.map->Apply(text_);
+    text_ = step.map->Apply(text_, MaxGrownBytes(original_bytes_));
     return absl::OkStatus();
   }
 
@@ -102,6 +105,10 @@ class StepRunner final {
     std::vector<Range> matches;
     if (absl::Status status = step.pattern->FindAll(text_, matches); !status.ok()) return status;
     if (matches.empty()) return absl::OkStatus();
+    if (!step.content.empty() &&
+        matches.size() > MaxGrownBytes(original_bytes_) / step.content.size()) {
+      return GrownTooMuch(original_bytes_);
+    }
     std::string result;
     result.reserve(text_.size() + matches.size() * step.content.size());
     size_t done = 0;
@@ -160,15 +167,18 @@ class StepRunner final {
 
   std::string& text_;
   bool& keeps_start_;
+  size_t original_bytes_;
 };
 
 }  // namespace
 
 absl::Status Normalizer::Apply(std::string& text, bool& keeps_start) const {
   keeps_start = true;
+  const size_t original_bytes = text.size();
   for (const NormalizerStep& step : steps) {
-    absl::Status status = std::visit(StepRunner(text, keeps_start), step);
+    absl::Status status = std::visit(StepRunner(text, keeps_start, original_bytes), step);
     if (!status.ok()) return status;
+    if (text.size() > MaxGrownBytes(original_bytes)) return GrownTooMuch(original_bytes);
   }
   return absl::OkStatus();
 }

@@ -53,8 +53,9 @@ using NormalizerStep =
 struct Normalizer {
   std::vector<NormalizerStep> steps;
 
-  // InvalidArgument: a pattern ran into its limit. `keeps_start` becomes false when characters were
-  // taken away at the beginning, so that what is left does not begin where `text` began.
+  // InvalidArgument: a pattern ran into its limit, or the text into that of growth.h. `keeps_start`
+  // becomes false when characters were taken away at the beginning, so that what is left does not
+  // begin where `text` began.
   absl::Status Apply(std::string& text, bool& keeps_start) const;
   absl::Status Apply(std::string& text) const {
     bool keeps_start = true;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/tokenizer/byte_alphabet.h"
+#include "engine/tokenizer/growth.h"
 #include "engine/tokenizer/library_classes.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
@@ -310,9 +311,14 @@ std::vector<Range> CutByMatches(size_t text_size, absl::Span<const Range> matche
 }
 
 absl::Status PreTokenizer::Apply(Words& words) const {
+  size_t text_bytes = 0, owned_bytes = 0;
+  for (std::string_view word : words.views) text_bytes += word.size();
   for (const PreTokenizerStep& step : steps) {
+    const size_t owned = words.owned.size();
     absl::Status status = std::visit(StepRunner(words), step);
     if (!status.ok()) return status;
+    for (size_t i = owned; i < words.owned.size(); ++i) owned_bytes += words.owned[i].size();
+    if (owned_bytes > MaxGrownBytes(text_bytes)) return GrownTooMuch(text_bytes);
   }
   return absl::OkStatus();
 }

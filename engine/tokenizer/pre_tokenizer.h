@@ -69,7 +69,8 @@ struct Words {
 struct PreTokenizer {
   std::vector<PreTokenizerStep> steps;
 
-  // Turns the words into smaller ones. InvalidArgument: a pattern ran into its limit.
+  // Turns the words into smaller ones. InvalidArgument: a pattern ran into its limit, or the words
+  // into that of growth.h.
   absl::Status Apply(Words& words) const;
 };
 

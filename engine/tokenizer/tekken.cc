@@ -13,6 +13,7 @@ namespace skep::engine::tokenizer {
 namespace {
 
 constexpr int64_t kMaxVocabulary = int64_t{1} << 24;
+constexpr int64_t kMaxSpecial = int64_t{1} << 16;  // they need not be listed; released files: 1000
 
 // Of files that list none (versions up to v7), from id 0 on.
 constexpr std::string_view kFirstSpecial[] = {"<unk>",
@@ -36,11 +37,11 @@ constexpr std::string_view kFirstSpecial[] = {"<unk>",
                                               "[/SYSTEM_PROMPT]",
                                               "[TOOL_CONTENT]"};
 
-absl::StatusOr<int64_t> ReadCount(const JsonNode& node) {
+absl::StatusOr<int64_t> ReadCount(const JsonNode& node, int64_t largest) {
   int64_t count = 0;
   SKEP_ASSIGN(count, node.Int());
-  if (count < 0 || count > kMaxVocabulary) {
-    return node.Error(Concat(count, " is out of range (at most ", kMaxVocabulary, ")"));
+  if (count < 0 || count > largest) {
+    return node.Error(Concat(count, " is out of range (at most ", largest, ")"));
   }
   return count;
 }
@@ -107,8 +108,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> ReadTekken(const nlohmann::json& docum
   const JsonNode root(document, "");
   const JsonNode config = root["config"];
   int64_t special_count = 0, size = 0;
-  SKEP_ASSIGN(special_count, ReadCount(config["default_num_special_tokens"]));
-  SKEP_ASSIGN(size, ReadCount(config["default_vocab_size"]));
+  SKEP_ASSIGN(special_count, ReadCount(config["default_num_special_tokens"], kMaxSpecial));
+  SKEP_ASSIGN(size, ReadCount(config["default_vocab_size"], kMaxVocabulary));
   if (size <= special_count) {
     return config["default_vocab_size"].Error(
         Concat(size, " leaves no room for pieces beside ", special_count, " special tokens"));

@@ -119,6 +119,39 @@ TEST(HostileJson, ErrorsOfOtherComponentsNameThePlace) {
   unigram_with("vocab", json::object(), "an array");
 }
 
+// Each rule doubles what the one before made; the file is a kilobyte.
+TEST(HostileJson, RulesThatMultiplyAreStopped) {
+  using nlohmann::json;
+  constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+  const auto repeated = [](const char* name, const json& part, size_t count) -> json {
+    return {{"type", "Sequence"}, {name, json(count, part)}};
+  };
+  const json twice = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
+  const json letters = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  for (const auto& [pointer, value] :
+       {std::pair("/normalizer", repeated("normalizers", twice, 40)),
+        std::pair("/pre_tokenizer", repeated("pretokenizers", letters, 40))}) {
+    json document = json::parse(kSmall);
+    document[json::json_pointer(pointer)] = value;
+    auto pipeline = ReadTokenizerJson(document.dump(), {});
+    ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+    const Tokenizer tokenizer(*std::move(pipeline));
+    std::vector<TokenId> ids;
+    const absl::Status status = tokenizer.Encode("\u00E9a", {}, ids);
+    EXPECT_EQ(status.code(), kInvalid) << pointer;
+    EXPECT_NE(status.message().find("the tokenizer's rules"), absl::string_view::npos) << status;
+  }
+  ExpectError("/decoder", repeated("decoders", twice, 13), kInvalid, "4096 times");
+  EXPECT_TRUE(ReadChanged("/decoder", repeated("decoders", twice, 12)).ok());
+  const json any = {{"type", "Replace"}, {"pattern", {{"Regex", "x*"}}}, {"content", "12345678"}};
+  ExpectError("/decoder", repeated("decoders", any, 4), kInvalid, "4096 times");
+  ExpectError("/normalizer", repeated("normalizers", {{"type", "NFC"}}, 65), kInvalid, "64 steps");
+  ExpectError("/pre_tokenizer", repeated("pretokenizers", {{"type", "Whitespace"}}, 65), kInvalid,
+              "64 steps");
+  ExpectError("/decoder", repeated("decoders", {{"type", "Fuse"}}, 65), kInvalid, "64 steps");
+  ExpectError("/post_processor/special_tokens/<s>/ids", json(1025, 5), kInvalid, "1024 tokens");
+}
+
 // A charsmap whose links lead anywhere matches nothing there, and reads nothing outside.
 TEST(HostileJson, RandomCharsMaps) {
   std::mt19937 random(5);

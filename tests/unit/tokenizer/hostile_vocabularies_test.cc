@@ -86,6 +86,7 @@ TEST(HostileTekken, ErrorsNameThePlace) {
   ExpectError(changed("/config/default_vocab_size", 9), kInvalid, "wanted 7 pieces");
   ExpectError(changed("/config/default_vocab_size", int64_t{1} << 40), kInvalid, "out of range");
   ExpectError(changed("/config/default_num_special_tokens", -1), kInvalid, "out of range");
+  ExpectError(changed("/config/default_num_special_tokens", 65537), kInvalid, "at most 65536");
   ExpectError(changed("/config/pattern", "("), kInvalid, "(");
   ExpectError(changed("/vocab/0/token_bytes", "!"), kInvalid, "vocab[0].token_bytes");
   ExpectError(changed("/vocab/0/rank", -1), kInvalid, "vocab[0].rank");
