@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "models/loading/quantized_weight.h"
 #include "models/weights/text.h"
 
 namespace skep::models::architectures {
@@ -60,19 +61,11 @@ absl::StatusOr<NormOptions> ReadNorm(const ConfigView& view, const FamilyDefault
   return norm;
 }
 
-absl::Status CheckNotQuantized(const ConfigView& view) {
-  if (view.is_gguf() || !view.Has("quantization_config")) return absl::OkStatus();
-  return absl::UnimplementedError(
-      absl::StrCat(view.file(),
-                   ": quantization_config: checkpoints quantised in a Hugging Face scheme are not "
-                   "supported; unquantised SafeTensors and every GGUF type are"));
-}
-
 }  // namespace
 
 absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
                                             const FamilyDefaults& defaults) {
-  SKEP_RETURN_IF_ERROR(CheckNotQuantized(view));
+  SKEP_RETURN_IF_ERROR(ReadQuantizationScheme(view).status());
   DecoderPlan plan;
   DecoderOptions& decoder = plan.decoder;
   SKEP_ASSIGN_OR_RETURN(decoder.hidden, view.RequiredIntIn("hidden_size", 1, kMaxWidth));
@@ -91,7 +84,11 @@ absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
   layer.norm = decoder.norm;
   AttentionOptions& attention = layer.attention;
   attention.hidden = decoder.hidden;
-  SKEP_ASSIGN_OR_RETURN(attention.shape, ReadShape(view, decoder.hidden, defaults));
+  if (defaults.shape) {
+    attention.shape = *defaults.shape;
+  } else {
+    SKEP_ASSIGN_OR_RETURN(attention.shape, ReadShape(view, decoder.hidden, defaults));
+  }
   attention.scale = 1.0f / std::sqrt(static_cast<float>(attention.shape.head_dim));
   MlpOptions mlp;
   mlp.hidden = decoder.hidden;
@@ -176,9 +173,9 @@ absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const Deco
     if (rotation.rotates) {
       std::vector<float> divisors;
       if (!rotation.divisors.empty()) divisors = root.OptionalVector(rotation.divisors);
-      SKEP_ASSIGN_OR_RETURN(
-          rope, Rope::Create(rotation.parameters, plan.shape().head_dim, plan.max_positions,
-                             builder.context_length, divisors));
+      const int64_t dim = rotation.dim > 0 ? rotation.dim : plan.shape().head_dim;
+      SKEP_ASSIGN_OR_RETURN(rope, Rope::Create(rotation.parameters, dim, plan.max_positions,
+                                               builder.context_length, divisors));
     }
     builder.workspace.AddRotation(name, rope, rotation.query_scale);
   }

@@ -25,6 +25,7 @@ namespace skep::models::architectures {
 // A rotary embedding that layers name (AttentionOptions::rope).
 struct Rotation {
   RopeParameters parameters;
+  int64_t dim = 0;  // of what it turns a part of; 0: a head of the model
   // A vector of the file that divides frequencies ("rope_freqs.weight" of GGUF), where it is there.
   std::string divisors;
   bool rotates = true;                        // false: only query_scale
@@ -56,6 +57,7 @@ struct FamilyDefaults {
   std::string_view activation = "silu";
   bool gated = true;
   bool tied = false;
+  std::optional<AttentionShape> shape;  // where no keys are to be read for it
   bool multi_query = false;   // key-value heads, where not given: 1, or as many as query heads
   int64_t mlp_width = 0;      // times hidden_size, where intermediate_size is not given
   int64_t max_positions = 0;  // where not given; 0: required

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "models/layers/builder.h"
+#include "models/layers/layer_part.h"
 
 namespace skep::models {
 
@@ -30,18 +30,16 @@ struct AttentionOptions {
   std::vector<float> slopes;  // ALiBi, one a query head; empty: none
 };
 
-class Attention final {
+class Attention final : public Mixer {
  public:
   // `weights`: the place with q_proj, k_proj, v_proj, o_proj. `input_role`: the workspace's values
   // that this part reads.
   Attention(Builder& builder, const Weights& weights, const AttentionOptions& options,
             std::string_view input_role);
 
-  // Where the norm before this part has to put its result.
-  Activation* input() const { return input_; }
-
-  // residual += multiplier * post_norm(attention(x)); post_norm may be null.
-  void AddTo(Step& step, const Activation& x, const NormWeights* post_norm, float multiplier) const;
+  Activation* input() const override { return input_; }
+  void AddTo(Step& step, const Activation& x, const NormWeights* post_norm,
+             float multiplier) const override;
 
  private:
   AttentionOptions options_;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <variant>
 
-#include "models/layers/builder.h"
+#include "models/layers/layer_part.h"
 
 namespace skep::models {
 
@@ -35,16 +35,6 @@ struct MoeOptions {
 };
 
 using FeedForwardOptions = std::variant<MlpOptions, MoeOptions>;
-
-class FeedForward {
- public:
-  virtual ~FeedForward() = default;
-  // Where the norm before this part has to put its result.
-  virtual Activation* input() const = 0;
-  // residual += multiplier * post_norm(this part(x)); post_norm may be null.
-  virtual void AddTo(Step& step, const Activation& x, const NormWeights* post_norm,
-                     float multiplier) const = 0;
-};
 
 // `weights`: the place with gate_proj, up_proj, down_proj, or with gate (the router) and experts.
 // `input_role`: the workspace's values that this part reads.

@@ -11,14 +11,22 @@ const char* FeedForwardInput(Residual residual) {
   return residual == Residual::kParallel ? "layer input" : "mlp input";
 }
 
+std::unique_ptr<Mixer> MakeMixer(Builder& builder, const Weights& weights,
+                                 const LayerOptions& options) {
+  const char* input = AttentionInput(options.residual);
+  if (options.latent) {
+    return std::make_unique<LatentAttention>(builder, weights, *options.latent, input);
+  }
+  return std::make_unique<Attention>(builder, weights, options.attention, input);
+}
+
 }  // namespace
 
 TransformerLayer::TransformerLayer(Builder& builder, const Weights& weights,
                                    const LayerOptions& options)
     : residual_(options.residual),
       multiplier_(options.residual_multiplier),
-      attention_(builder, weights.at("self_attn"), options.attention,
-                 AttentionInput(options.residual)),
+      mixer_(MakeMixer(builder, weights.at("self_attn"), options)),
       feed_forward_(MakeFeedForward(builder, weights.at("mlp"), options.feed_forward,
                                     FeedForwardInput(options.residual))) {
   const int64_t hidden = options.attention.hidden;
@@ -28,29 +36,29 @@ TransformerLayer::TransformerLayer(Builder& builder, const Weights& weights,
   if (residual_ == Residual::kPostNorm) {
     NormWeights none;
     none.kind = NormKind::kNone;
-    attention_norm_.emplace(none, attention_.input());
+    mixer_norm_.emplace(none, mixer_->input());
     mlp_norm_.emplace(none, feed_forward_->input());
   } else {
-    attention_norm_.emplace(load(options.attention_norm), attention_.input());
+    mixer_norm_.emplace(load(options.attention_norm), mixer_->input());
     if (residual_ != Residual::kParallel) {
       mlp_norm_.emplace(load(options.mlp_norm), feed_forward_->input());
     }
   }
   if (residual_ == Residual::kPostNorm || residual_ == Residual::kSandwich) {
-    attention_post_norm_ = load(options.attention_post_norm);
+    mixer_post_norm_ = load(options.attention_post_norm);
     mlp_post_norm_ = load(options.mlp_post_norm);
   }
 }
 
 void TransformerLayer::Forward(Step& step) const {
-  const NormWeights* attention_post = attention_post_norm_ ? &*attention_post_norm_ : nullptr;
+  const NormWeights* mixer_post = mixer_post_norm_ ? &*mixer_post_norm_ : nullptr;
   const NormWeights* mlp_post = mlp_post_norm_ ? &*mlp_post_norm_ : nullptr;
-  const Activation& x = (*attention_norm_)(step);
+  const Activation& x = (*mixer_norm_)(step);
   // Parallel parts read the stream as it was before either added to it.
   const Activation* parallel = nullptr;
   if (residual_ == Residual::kParallel) parallel = &x;
   if (residual_ == Residual::kParallelTwo) parallel = &(*mlp_norm_)(step);
-  attention_.AddTo(step, x, attention_post, multiplier_);
+  mixer_->AddTo(step, x, mixer_post, multiplier_);
   feed_forward_->AddTo(step, parallel != nullptr ? *parallel : (*mlp_norm_)(step), mlp_post,
                        multiplier_);
 }

@@ -1,4 +1,4 @@
-// One layer of a transformer: attention and a feed-forward part around a residual stream.
+// One layer of a transformer: a part that mixes tokens (attention) and a feed-forward part around a residual stream.
 #ifndef SKEP_MODELS_LAYERS_TRANSFORMER_LAYER_H_
 #define SKEP_MODELS_LAYERS_TRANSFORMER_LAYER_H_
 
@@ -9,6 +9,7 @@
 #include "models/layers/attention.h"
 #include "models/layers/block.h"
 #include "models/layers/feed_forward.h"
+#include "models/layers/latent_attention.h"
 #include "models/layers/norm.h"
 
 namespace skep::models {
@@ -26,6 +27,7 @@ struct LayerOptions {
   Residual residual = Residual::kPreNorm;
   NormOptions norm;
   AttentionOptions attention;
+  std::optional<LatentAttentionOptions> latent;  // in place of `attention`
   FeedForwardOptions feed_forward;
   float residual_multiplier = 1.0f;
   // Canonical names below the layer's place. The post norms are those of kPostNorm and kSandwich.
@@ -43,10 +45,10 @@ class TransformerLayer final : public Block {
  private:
   Residual residual_;
   float multiplier_;
-  Attention attention_;
+  std::unique_ptr<Mixer> mixer_;
   std::unique_ptr<FeedForward> feed_forward_;
-  std::optional<Norm> attention_norm_, mlp_norm_;
-  std::optional<NormWeights> attention_post_norm_, mlp_post_norm_;
+  std::optional<Norm> mixer_norm_, mlp_norm_;
+  std::optional<NormWeights> mixer_post_norm_, mlp_post_norm_;
 };
 
 }  // namespace skep::models

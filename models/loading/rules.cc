@@ -16,11 +16,11 @@ RowMap Stride(int64_t first, int64_t step, int64_t file_rows) {
   return {file_rows / step, file_rows, [first, step](int64_t i) { return first + i * step; }};
 }
 
-RowMap Deinterleave(int64_t heads, int64_t head_dim, int64_t rotary_dim) {
-  const auto row = [head_dim, half = rotary_dim / 2](int64_t i) {
-    const int64_t head = i / head_dim, within = i % head_dim;
-    if (within >= 2 * half) return i;
-    return head * head_dim + 2 * (within % half) + within / half;
+RowMap Deinterleave(int64_t heads, int64_t head_dim, int64_t rotary_dim, int64_t first) {
+  const auto row = [head_dim, first, half = rotary_dim / 2](int64_t i) {
+    const int64_t head = i / head_dim, within = i % head_dim - first;
+    if (within < 0 || within >= 2 * half) return i;
+    return head * head_dim + first + 2 * (within % half) + within / half;
   };
   return {heads * head_dim, heads * head_dim, row};
 }

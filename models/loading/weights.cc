@@ -11,6 +11,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/layers/status_macros.h"
+#include "models/loading/matrix_rows.h"
 #include "models/weights/dequantize.h"
 #include "models/weights/text.h"
 
@@ -68,19 +70,6 @@ std::optional<Instance> Apply(const WeightRule& rule, std::string_view canonical
     return std::nullopt;
   }
   return instance;
-}
-
-// Columns of elements that stand alone (no blocks) -> rows.
-std::vector<std::byte> Transpose(const std::byte* data, int64_t rows, int64_t columns,
-                                 size_t element_bytes) {
-  std::vector<std::byte> out(rows * columns * element_bytes);
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) {
-      std::memcpy(out.data() + (c * rows + r) * element_bytes,
-                  data + (r * columns + c) * element_bytes, element_bytes);
-    }
-  }
-  return out;
 }
 
 int64_t Elements(const TensorInfo& tensor) {
@@ -155,9 +144,10 @@ float Weights::RoundAsStored(std::string_view name, float value) const {
   return value;
 }
 
-WeightLoader::WeightLoader(const WeightSource& source, Ops& ops, std::vector<WeightRule> rules,
-                           std::function<void(double)> progress)
+WeightLoader::WeightLoader(const WeightSource& source, const QuantizationScheme* scheme, Ops& ops,
+                           std::vector<WeightRule> rules, std::function<void(double)> progress)
     : source_(source),
+      scheme_(scheme),
       ops_(ops),
       rules_(std::move(rules)),
       gguf_(source.format() == "gguf"),
@@ -209,35 +199,63 @@ void WeightLoader::Missing(const std::string& canonical) {
                                            : absl::StrJoin(names, " or ")));
 }
 
+namespace {
+
+absl::Status WrongShape(const TensorInfo& tensor, std::string_view problem) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ": ", View(problem)));
+}
+
+}  // namespace
+
+// Makes `matrix` and `shape`, those of the whole tensor, those of one slab.
+absl::Status WeightLoader::OpenSlab(const Found& found, FileMatrix& matrix,
+                                    std::vector<int64_t>& shape) const {
+  const TensorInfo& tensor = *found.tensor;
+  const int64_t slabs = found.rule->slabs;
+  if (slabs == 0) {
+    if (shape.size() != 3 || matrix.quantized != nullptr) {
+      return WrongShape(tensor, "three dimensions are right, the first for experts or heads");
+    }
+    if (found.slab >= shape[0]) {
+      return WrongShape(tensor, absl::StrCat("number ", found.slab, " is beyond the first dimension"));
+    }
+    matrix.data +=
+        tensor.bytes / static_cast<uint64_t>(shape[0]) * static_cast<uint64_t>(found.slab);
+    shape.erase(shape.begin());
+    return absl::OkStatus();
+  }
+  if (shape.size() != 2 || shape[0] % slabs != 0 || found.slab >= slabs) {
+    return WrongShape(tensor, absl::StrCat("two dimensions are right, with rows for ", slabs,
+                                           " heads"));
+  }
+  matrix.first_row = shape[0] / slabs * found.slab;
+  shape[0] /= slabs;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::Open(const Found& found) const {
   const TensorInfo& tensor = *found.tensor;
-  const auto wrong = [&](std::string_view problem) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ": ", View(problem)));
-  };
+  FileMatrix matrix{tensor.type, 0, 0, tensor.data, {}, nullptr, 0};
+  if (scheme_ != nullptr) {
+    SKEP_ASSIGN_OR_RETURN(matrix.quantized, scheme_->Open(source_, tensor));
+    if (matrix.quantized != nullptr) matrix.type = matrix.quantized->type();
+  }
   std::vector<int64_t> shape = tensor.shape;
-  const std::byte* data = tensor.data;
-  if (found.slab >= 0) {
-    if (shape.size() != 3) return wrong("three dimensions are right, the first for experts");
-    if (found.slab >= shape[0]) {
-      return wrong(absl::StrCat("expert ", found.slab, " is beyond the first dimension"));
-    }
-    data += tensor.bytes / static_cast<uint64_t>(shape[0]) * static_cast<uint64_t>(found.slab);
-    shape.erase(shape.begin());
-  }
+  if (found.slab >= 0) SKEP_RETURN_IF_ERROR(OpenSlab(found, matrix, shape));
   if (shape.size() == 1) shape.insert(shape.begin(), 1);  // GGUF drops a single row's dimension
-  if (shape.size() != 2) return wrong("two dimensions are right");
-  FileMatrix matrix{shape[0], shape[1], data, {}};
-  if (found.rule != nullptr && found.rule->transposed) {
-    const TypeTraits& traits = Traits(tensor.type);
-    if (traits.block_elements != 1) {
-      return wrong(absl::StrCat("it is stored [in, out], which cannot be read from ",
-                                View(TypeName(tensor.type)), "; F32, F16 and BF16 can"));
-    }
-    matrix.transposed = Transpose(data, shape[0], shape[1], traits.block_bytes);
-    matrix.data = matrix.transposed.data();
-    std::swap(matrix.rows, matrix.columns);
+  if (shape.size() != 2) return WrongShape(tensor, "two dimensions are right");
+  matrix.rows = shape[0];
+  matrix.columns = shape[1];
+  if (found.rule == nullptr || !found.rule->transposed) return matrix;
+  const TypeTraits& traits = Traits(tensor.type);
+  if (traits.block_elements != 1 || matrix.quantized != nullptr) {
+    return WrongShape(tensor, absl::StrCat("it is stored [in, out], which cannot be read from ",
+                                           View(TypeName(tensor.type)), "; F32, F16 and BF16 can"));
   }
+  matrix.transposed = Transpose(RowsOf(matrix.type, matrix.columns, matrix.data, matrix.rows)).owned;
+  matrix.data = matrix.transposed.data();
+  std::swap(matrix.rows, matrix.columns);
   return matrix;
 }
 
@@ -250,37 +268,33 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
     return nullptr;
   }
   const TensorInfo& tensor = *found.tensor;
-  const bool whole =
-      found.rule == nullptr || (!found.rule->rows && found.slab < 0 && !found.rule->transposed);
+  const WeightRule as_it_is;
+  const WeightRule& rule = found.rule != nullptr ? *found.rule : as_it_is;
+  const bool whole = !rule.rows && found.slab < 0 && !rule.transposed && !rule.rows_are_columns;
   if (whole) {
     const auto known = whole_.find(found.tensor);
     if (known != whole_.end()) return known->second;  // tied embeddings
   }
   Use(found);
-  const absl::StatusOr<FileMatrix> file = Open(found);
+  absl::StatusOr<FileMatrix> file = Open(found);
   if (!file.ok()) {
     Fail(std::string(file.status().message()));
     return nullptr;
   }
-  const RowMap* map = found.rule != nullptr && found.rule->rows ? &*found.rule->rows : nullptr;
+  if (rule.rows_are_columns) std::swap(rows, columns);  // what the file should have
+  const RowMap* map = rule.rows ? &*rule.rows : nullptr;
   const int64_t have = map != nullptr ? map->rows : file->rows;
   if (file->columns != columns || (rows >= 0 ? have != rows : have < min_rows) ||
       (map != nullptr && map->file_rows != file->rows)) {
     Fail(absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ", but [",
+                      rule.slabs > 0 ? absl::StrCat(rule.slabs, " * ") : "",
                       map != nullptr ? absl::StrCat(map->file_rows)
                       : rows >= 0    ? absl::StrCat(rows)
                                      : absl::StrCat("at least ", min_rows),
                       ", ", columns, "] is right for this configuration"));
     return nullptr;
   }
-
-  MatrixSource source{tensor.name, tensor.type, have, columns, {}};
-  const uint64_t row_bytes = *RowBytes(tensor.type, columns);  // right: the source checked it
-  source.row_data.resize(have);
-  for (int64_t i = 0; i < have; ++i) {
-    source.row_data[i] = file->data + (map != nullptr ? map->row(i) : i) * row_bytes;
-  }
-  auto matrix = ops_.PrepareMatrix(source);
+  auto matrix = Prepare(tensor, rule, *file);
   source_.Release(tensor);
   if (!matrix.ok()) {
     Fail(std::string(matrix.status().message()));
@@ -290,6 +304,31 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
   prepared_bytes_ += (*matrix)->bytes();
   if (whole) whole_[found.tensor] = *matrix;
   return *std::move(matrix);
+}
+
+absl::StatusOr<std::shared_ptr<const PreparedMatrix>> WeightLoader::Prepare(
+    const TensorInfo& tensor, const WeightRule& rule, const FileMatrix& file) {
+  const int64_t count = rule.rows ? rule.rows->rows : file.rows;
+  const uint64_t row_bytes = *RowBytes(file.type, file.columns);  // right: the source checked it
+  const auto file_row = [&](int64_t i) {
+    return static_cast<uint64_t>(file.first_row + (rule.rows ? rule.rows->row(i) : i));
+  };
+  MatrixRows rows{file.type, file.columns, {}, {}};
+  if (file.quantized != nullptr) {
+    for (const TensorInfo* companion : file.quantized->companions()) used_.insert(companion);
+    rows.owned.resize(count * row_bytes);
+    rows.data = RowsOf(rows.type, rows.columns, rows.owned.data(), count).data;
+    for (int64_t i = 0; i < count; ++i) {
+      file.quantized->DecodeRow(static_cast<int64_t>(file_row(i)),
+                                rows.owned.data() + i * row_bytes);
+    }
+  } else {
+    rows.data.resize(count);
+    for (int64_t i = 0; i < count; ++i) rows.data[i] = file.data + file_row(i) * row_bytes;
+  }
+  if (rule.rows_are_columns) rows = Transpose(rows);
+  return ops_.PrepareMatrix({tensor.name, rows.type, static_cast<int64_t>(rows.data.size()),
+                             rows.columns, std::move(rows.data)});
 }
 
 std::vector<float> WeightLoader::LoadVector(const std::string& canonical, int64_t size,

@@ -23,6 +23,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "models/loading/quantized_weight.h"
 #include "models/ops/ops.h"
 #include "models/weights/weight_source.h"
 
@@ -53,6 +54,9 @@ struct WeightRule {
   std::string file;
   std::optional<RowMap> rows;  // of a slab, where there are slabs; none: all of them, in order
   bool transposed = false;     // stored [in, out]
+  // > 0: the file's tensor has two dimensions, its rows are so many slabs one after another.
+  int64_t slabs = 0;
+  bool rows_are_columns = false;  // the chosen rows are the columns of the canonical matrix
 };
 
 struct NormOptions {
@@ -101,8 +105,9 @@ class WeightLoader final {
  public:
   // `prefixes` are tried in turn before a canonical name that is not found as it is ("model." is
   // part of the canonical name): wrappers put their text model below "language_model." and so on.
-  WeightLoader(const WeightSource& source, Ops& ops, std::vector<WeightRule> rules,
-               std::function<void(double)> progress);
+  // `scheme` is how the checkpoint is quantised, null if it is not; it must outlive the loader.
+  WeightLoader(const WeightSource& source, const QuantizationScheme* scheme, Ops& ops,
+               std::vector<WeightRule> rules, std::function<void(double)> progress);
 
   Weights root() { return Weights(this, ""); }
 
@@ -133,14 +138,22 @@ class WeightLoader final {
   };
   // A matrix of a file, or a slab of one, by rows.
   struct FileMatrix {
+    TensorType type;
     int64_t rows = 0;
     int64_t columns = 0;
     const std::byte* data = nullptr;
     std::vector<std::byte> transposed;  // what `data` points to where the file's is [in, out]
+    // In place of `data`: where the rows are, from `first_row` on.
+    std::unique_ptr<QuantizedWeight> quantized;
+    int64_t first_row = 0;
   };
   Found Find(const std::string& canonical) const;
   const TensorInfo* FindInWrappers(std::string_view name) const;
   absl::StatusOr<FileMatrix> Open(const Found& found) const;
+  absl::Status OpenSlab(const Found& found, FileMatrix& matrix, std::vector<int64_t>& shape) const;
+  absl::StatusOr<std::shared_ptr<const PreparedMatrix>> Prepare(const TensorInfo& tensor,
+                                                                const WeightRule& rule,
+                                                                const FileMatrix& file);
   void Use(const Found& found);
   void Missing(const std::string& canonical);
   bool Ignored(std::string_view name) const;
@@ -150,6 +163,7 @@ class WeightLoader final {
   std::vector<float> LoadVector(const std::string& canonical, int64_t size, bool required);
 
   const WeightSource& source_;
+  const QuantizationScheme* scheme_;
   Ops& ops_;
   std::vector<WeightRule> rules_;
   bool gguf_;

@@ -166,6 +166,24 @@ struct QkvArguments {
   at::Tensor* queries = nullptr;  // out: [max_rows, query_heads * head_dim]
 };
 
+// Multi-head latent attention in its absorbed form (DeepSeek-AI 2024, "DeepSeek-V2"): the cache
+// holds of a token one normed latent and one rotated key, shared by all heads. A head's query is
+// taken into the latents' space: its scores are the same as with keys that are expanded from
+// latents, and what attention gives is a weighted latent (see ProjectHeads).
+struct LatentArguments {
+  const Activation* query_input = nullptr;  // what `q` reads
+  const LinearWeights* q = nullptr;         // rows of each head: [nope | rotated]
+  const Activation* input = nullptr;        // what `kv` reads
+  const LinearWeights* kv = nullptr;        // rows: [latent | rotated key]
+  const NormWeights* latent_norm = nullptr;
+  std::span<const LinearWeights> absorb;  // of each query head: [latent, nope]
+  const RopeTable* rope = nullptr;        // null: no rotation
+  AttentionShape shape;  // one KV head; head_dim = latent + rotated, value_dim = latent
+  int32_t group = 0;
+  LayerCache* cache = nullptr;
+  at::Tensor* queries = nullptr;  // out: [max_rows, query_heads * head_dim]
+};
+
 struct AttentionArguments {
   const at::Tensor* queries = nullptr;
   const LayerCache* cache = nullptr;
@@ -262,7 +280,12 @@ class Ops {
   virtual void Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows,
                     Activation& out) = 0;
   virtual void QkvToCache(const QkvArguments& arguments) = 0;
+  virtual void LatentToCache(const LatentArguments& arguments) = 0;
   virtual void PagedAttention(const AttentionArguments& arguments) = 0;
+  // Head h of out = heads[h] (head h of x), in every form that `out` carries. The heads of x are as
+  // wide as heads[h] has columns, those of `out` as it has rows; all heads are alike.
+  virtual void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads,
+                            int64_t rows, Activation& out) = 0;
   // residual += post_norm(W x + bias) * multiplier; post_norm may be null.
   virtual void ProjectToResidual(const Activation& x, const LinearWeights& w,
                                  const NormWeights* post_norm, float multiplier, int64_t rows,

@@ -143,7 +143,10 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   loaded.state = std::make_unique<StateStore>();
 
   SKEP_ASSIGN_OR_RETURN(std::vector<WeightRule> rules, architecture->rules(files.config));
-  WeightLoader loader(*files.weights, *loaded.ops, std::move(rules), options.progress);
+  SKEP_ASSIGN_OR_RETURN(const std::unique_ptr<QuantizationScheme> scheme,
+                        ReadQuantizationScheme(files.config));
+  WeightLoader loader(*files.weights, scheme.get(), *loaded.ops, std::move(rules),
+                      options.progress);
   Builder builder{files.config,      *loaded.ops,   loader,
                   *loaded.workspace, *loaded.state, loaded.info.context_length};
   SKEP_ASSIGN_OR_RETURN(loaded.model, architecture->build(builder));

@@ -173,6 +173,19 @@ ConfigView ConfigView::Generation() const {
   return ConfigView(std::move(data));
 }
 
+absl::StatusOr<ConfigView> ConfigView::Section(std::string_view key) const {
+  const json* section = data_->Find(key);
+  if (section != nullptr && !section->is_object()) return data_->Wrong(key, *section, "an object");
+  auto data = std::make_shared<Data>();
+  data->is_gguf = data_->is_gguf;
+  data->file = absl::StrCat(data_->file, ", ", View(key));
+  data->architecture = data_->architecture;
+  data->model_type = data_->model_type;
+  data->config = section != nullptr ? *section : json::object();
+  data->generation = json::object();
+  return ConfigView(std::move(data));
+}
+
 bool ConfigView::is_gguf() const { return data_->is_gguf; }
 const std::string& ConfigView::architecture() const { return data_->architecture; }
 const std::string& ConfigView::model_type() const { return data_->model_type; }

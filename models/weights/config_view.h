@@ -104,6 +104,9 @@ class ConfigView final {
   absl::StatusOr<RopeParameters> Rope(std::string_view layer_type = "full_attention",
                                       const RopeDefaults& defaults = {}) const;
 
+  // The object under this key, empty if there is none, as a view of its own.
+  absl::StatusOr<ConfigView> Section(std::string_view key) const;
+
   // generation_config.json (of GGUF: general.sampling.*), empty if there is none.
   ConfigView Generation() const;
 

@@ -52,8 +52,15 @@ class BrokenOps final : public Ops {
     real_->Norm(x, norm, rows, out);
   }
   void QkvToCache(const QkvArguments& arguments) override { real_->QkvToCache(arguments); }
+  void LatentToCache(const LatentArguments& arguments) override {
+    real_->LatentToCache(arguments);
+  }
   void PagedAttention(const AttentionArguments& arguments) override {
     real_->PagedAttention(arguments);
+  }
+  void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads, int64_t rows,
+                    Activation& out) override {
+    real_->ProjectHeads(x, heads, rows, out);
   }
   void ProjectToResidual(const Activation& x, const LinearWeights& w, const NormWeights* post_norm,
                          float multiplier, int64_t rows, at::Tensor& residual) override {

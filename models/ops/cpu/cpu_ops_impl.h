@@ -50,7 +50,10 @@ class CpuOps final : public Ops {
                        at::Tensor& out) override;
   void Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows, Activation& out) override;
   void QkvToCache(const QkvArguments& a) override;
+  void LatentToCache(const LatentArguments& a) override;
   void PagedAttention(const AttentionArguments& a) override;
+  void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads, int64_t rows,
+                    Activation& out) override;
   void ProjectToResidual(const Activation& x, const LinearWeights& w, const NormWeights* post_norm,
                          float multiplier, int64_t rows, at::Tensor& residual) override;
   void GatedProjectToResidual(const Activation& x, const LinearWeights& w, const Activation& y,
@@ -99,6 +102,19 @@ class CpuOps final : public Ops {
   void FinishHeads(const QkvArguments& a, const NormWeights* norm, int64_t heads, int64_t row,
                    float* x) const;
   void StoreKeysAndValues(const QkvArguments& a, int64_t row, float* key, float* value);
+  // Rotates the last part of each query head and hands it on; quantises the rest into `blocks`,
+  // unless null.
+  void FinishLatentQueries(const LatentArguments& a, int64_t row, float* q,
+                           cpu::ActivationBlock* blocks);
+  void StoreLatent(const LatentArguments& a, int64_t row, float* kv);
+  // Jobs of one matrix a head, appended to jobs_: head h reads x from column h * stride on.
+  struct HeadInput {
+    const float* values = nullptr;
+    int64_t row_stride = 0;
+    int64_t head_stride = 0;
+    const cpu::ActivationBlock* blocks = nullptr;  // of the heads one after another
+  };
+  void AddHeadJobs(std::span<const LinearWeights> heads, const HeadInput& x, int64_t rows);
 
   // The rows of a step by the experts they go to.
   struct ExpertRows {
@@ -122,6 +138,8 @@ class CpuOps final : public Ops {
   cpu::Scratch keys_;       // [tokens, kv_heads * head_dim]
   cpu::Scratch values_;     // [tokens, kv_heads * value width]
   cpu::Scratch projected_;  // [rows, features] before a post-norm or a late gate
+  cpu::Scratch latent_queries_;  // [tokens, heads * (nope + rotated)]
+  cpu::Scratch latent_blocks_;   // of their nope parts, quantised
   cpu::Scratch gathered_;   // activations of the rows that want logits
   cpu::AttentionRunner attention_;
 

@@ -196,14 +196,38 @@ class ReferenceOps final : public Ops {
     at::Tensor v = project(*a.v, a.shape.kv_heads, a.shape.value_width());
     if (a.v_norm != nullptr) v = Normalize(v, *a.v_norm);
     if (a.clip > 0) v = v.clamp(-a.clip, a.clip);
-    const std::span<const int64_t> write = input_->groups[a.group].write_rows;
-    const at::Tensor places =
-        at::from_blob(const_cast<int64_t*>(write.data()), {rows}, at::TensorOptions(at::kLong));
-    const auto store = [&](at::Tensor& cache, const at::Tensor& rows_to_write) {
-      cache.view({-1, cache.size(2), cache.size(3)}).index_copy_(0, places, rows_to_write);
+    Cache(a.group, k, v, *a.cache);
+  }
+
+  void LatentToCache(const LatentArguments& a) override {
+    const int64_t rows = input_->num_tokens(), heads = a.shape.query_heads;
+    const int64_t latent = a.shape.value_dim, rotated = a.shape.head_dim - latent;
+    const int64_t nope = a.absorb[0].matrix->columns();
+    const auto rotate = [&](const at::Tensor& x) {
+      return a.rope != nullptr ? Rotate(x, *a.rope) : x;
     };
-    store(a.cache->keys, k);
-    store(a.cache->values, v);
+    const at::Tensor q =
+        Multiply(Load(*a.query_input, rows, a.q->matrix->columns()), *a.q).view({rows, heads, -1});
+    at::Tensor queries = at::cat({MultiplyHeads(q.narrow(2, 0, nope), a.absorb),
+                                  rotate(q.narrow(2, nope, rotated))}, 2);
+    if (a.rope != nullptr && a.rope->query_scale.defined()) {
+      queries = queries * a.rope->query_scale.narrow(0, 0, rows).unsqueeze(2);
+    }
+    a.queries->narrow(0, 0, rows)
+        .narrow(1, 0, heads * a.shape.head_dim)
+        .copy_(queries.reshape({rows, -1}));
+
+    const at::Tensor kv = Multiply(Load(*a.input, rows), *a.kv).view({rows, 1, -1});
+    const at::Tensor value = Normalize(kv.narrow(2, 0, latent), *a.latent_norm);
+    Cache(a.group, at::cat({value, rotate(kv.narrow(2, latent, rotated))}, 2), value, *a.cache);
+  }
+
+  void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads, int64_t rows,
+                    Activation& out) override {
+    const int64_t count = static_cast<int64_t>(heads.size());
+    const at::Tensor input =
+        Load(x, rows, count * heads[0].matrix->columns()).reshape({rows, count, -1});
+    Store(MultiplyHeads(input, heads).view({rows, -1}), out);
   }
 
   void PagedAttention(const AttentionArguments& a) override {
@@ -271,6 +295,27 @@ class ReferenceOps final : public Ops {
   }
 
  private:
+  // x [rows, heads, in] -> [rows, heads, out], each head by its own matrix.
+  static at::Tensor MultiplyHeads(const at::Tensor& x, std::span<const LinearWeights> heads) {
+    std::vector<at::Tensor> products;
+    for (size_t h = 0; h < heads.size(); ++h) {
+      products.push_back(Multiply(x.select(1, static_cast<int64_t>(h)), heads[h]));
+    }
+    return at::stack(products, 1);
+  }
+
+  // Keys and values [rows, kv_heads, dim] of the step's tokens into their places.
+  void Cache(int32_t group, const at::Tensor& k, const at::Tensor& v, LayerCache& cache) const {
+    const std::span<const int64_t> write = input_->groups[group].write_rows;
+    const at::Tensor places = at::from_blob(const_cast<int64_t*>(write.data()), {k.size(0)},
+                                            at::TensorOptions(at::kLong));
+    const auto store = [&](at::Tensor& into, const at::Tensor& rows) {
+      into.view({-1, into.size(2), into.size(3)}).index_copy_(0, places, rows);
+    };
+    store(cache.keys, k);
+    store(cache.values, v);
+  }
+
   static at::Tensor Load(const Activation& x, int64_t rows, int64_t columns = -1) {
     const at::Tensor values = x.values.narrow(0, 0, rows);
     return columns < 0 ? values : values.narrow(1, 0, columns);
