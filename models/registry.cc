@@ -12,7 +12,7 @@ namespace skep::models {
 namespace {
 
 const std::array kArchitectures = {
-    architectures::Gemma3(), architectures::Llama(), architectures::Qwen2(),
+    architectures::DeepseekV2(), architectures::Gemma3(), architectures::Llama(), architectures::Qwen2(),
     architectures::Qwen2Moe(), architectures::Qwen3(), architectures::Qwen3Moe(),
 };
 

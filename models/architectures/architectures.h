@@ -30,6 +30,7 @@ Architecture DecoderFamily(std::string_view name,
           }};
 }
 
+Architecture DeepseekV2();
 Architecture Gemma3();
 Architecture Llama();
 Architecture Qwen2();

@@ -27,6 +27,12 @@ constexpr KeyPair kCommonKeys[] = {
     {"attention.head_count", "num_attention_heads"},
     {"attention.head_count_kv", "num_key_value_heads"},
     {"attention.key_length", "head_dim"},
+    {"attention.value_length", "value_length"},
+    {"attention.key_length_mla", "qk_head_dim"},
+    {"attention.value_length_mla", "v_head_dim"},
+    {"attention.q_lora_rank", "q_lora_rank"},
+    {"attention.kv_lora_rank", "kv_lora_rank"},
+    {"attention.temperature_scale", "attention_temperature_scale"},
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
     {"attention.layer_norm_epsilon", "layer_norm_eps"},
     {"attention.sliding_window", "sliding_window"},
@@ -46,6 +52,7 @@ constexpr KeyPair kCommonKeys[] = {
     {"expert_group_count", "n_group"},
     {"expert_group_used_count", "topk_group"},
     {"leading_dense_block_count", "first_k_dense_replace"},
+    {"nextn_predict_layers", "num_nextn_predict_layers"},
     {"attention.scale", "attention_multiplier"},
     {"embedding_scale", "embedding_multiplier"},
     {"residual_scale", "residual_multiplier"},
@@ -162,6 +169,13 @@ absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, js
     if (!factor.ok()) return factor.status();
     scaling["attention_factor"] = *factor;
   }
+  // Models have the same mscale and mscale_all_dim; for this architecture, a tenth of it is kept.
+  const std::string log_multiplier = absl::StrCat(scaling_prefix, "yarn_log_multiplier");
+  if (prefix == "deepseek2." && gguf.Has(log_multiplier)) {
+    absl::StatusOr<double> tenth = gguf.Float(log_multiplier);
+    if (!tenth.ok()) return tenth.status();
+    scaling["mscale"] = scaling["mscale_all_dim"] = *tenth / 0.1;
+  }
   config["rope_scaling"] = std::move(scaling);
   return absl::OkStatus();
 }
@@ -187,8 +201,36 @@ absl::Status CopyPartialRotary(const GgufFile& gguf, const std::string& prefix, 
   return absl::OkStatus();
 }
 
+int64_t IntOr(const json& config, const char* key, int64_t value) {
+  const auto found = config.find(key);
+  return found != config.end() && found->is_number_integer() ? found->get<int64_t>() : value;
+}
+
+// GGUF describes latent attention as what it is over latents, and keeps the widths of expanded
+// heads apart; files from before 2025 have expanded heads only. Those also lack what the routers of
+// the large models need.
+void AddDeepseekDefaults(json& config) {
+  const int64_t rotated = IntOr(config, "rotary_dim", 0);
+  const int64_t key = IntOr(config, "qk_head_dim", IntOr(config, "head_dim", 0));
+  config["qk_rope_head_dim"] = rotated;
+  config["qk_nope_head_dim"] = key > rotated ? key - rotated : 0;
+  if (!config.contains("v_head_dim")) config["v_head_dim"] = IntOr(config, "value_length", 0);
+
+  const int64_t layers = IntOr(config, "num_hidden_layers", 0);
+  const int64_t experts = IntOr(config, "num_experts", 0);
+  const bool glm_flash = (layers == 47 || layers == 48) && IntOr(config, "vocab_size", 0) == 154880;
+  if (glm_flash && !config.contains("expert_gating_func")) config["expert_gating_func"] = 2;
+  if (config.contains("n_group")) return;
+  const bool v2 = layers == 60 && experts == 160, v3 = layers == 61 && experts == 256;
+  if (v2 || v3) {
+    config["n_group"] = 8;
+    config["topk_group"] = v2 ? 3 : 4;
+  }
+}
+
 // What llama.cpp assumes for an architecture where its converter writes nothing.
 void AddArchitectureDefaults(std::string_view architecture, json& config) {
+  if (architecture == "deepseek2") AddDeepseekDefaults(config);
   if (architecture != "gemma3") return;
   if (!config.contains("rope_local_base_freq")) config["rope_local_base_freq"] = 10000.0;
   if (!config.contains("sliding_window_pattern")) config["sliding_window_pattern"] = 6;
@@ -226,6 +268,10 @@ absl::StatusOr<GgufConfig> TranslateGgufConfig(const GgufFile& gguf) {
     config["vocab_size"] = tokens->size();
   }
   config["tie_word_embeddings"] = gguf.Find("output.weight") == nullptr;
+  // block_count counts the layers that guess tokens further ahead, too.
+  const int64_t layers = IntOr(config, "num_hidden_layers", 0);
+  const int64_t ahead = IntOr(config, "num_nextn_predict_layers", 0);
+  if (ahead > 0 && ahead < layers) config["num_hidden_layers"] = layers - ahead;
   AddArchitectureDefaults(*architecture, config);
   return result;
 }

@@ -191,6 +191,8 @@ def convert(spec, folder, out, file_type, **options):
         folder = changed
     # It knows pre-tokenisers by a hash of what they make of a fixed text; ours is GPT-2's.
     TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
+    # It looks for GLM's special tokens, which the tiny tokenisers do not have.
+    TextModel._set_vocab_glm = TextModel._set_vocab_gpt2
     config = json.loads((folder / "config.json").read_text())
     model_class = get_model_class(config["architectures"][0])
     with torch.inference_mode(), contextlib.redirect_stdout(io.StringIO()):
@@ -257,15 +259,21 @@ def quantize(source, out, kind, quantizer):
 def rounded_state(spec, model, kind, quantizer):
     """The state dict with every matrix rounded as GGUF's `kind` rounds it. All that the converter
     does to a matrix, beside transposing some, moves whole rows, and rows are quantised alone."""
+    def round_rows(rows):
+        if not fits(rows.shape[-1], kind):
+            return rows
+        blocks = quantizer(rows.numpy(), kind)
+        return torch.from_numpy(gguf.quants.dequantize(blocks, kind).reshape(rows.shape))
+
     state = {}
     for name, values in model.state_dict().items():
+        if spec.rounded and (rounded := spec.rounded(name, values, round_rows)) is not None:
+            state[name] = rounded.contiguous()
+            continue
         kept = any(re.search(pattern, name) for pattern in (KEPT, *spec.kept))
         transposed = any(re.search(pattern, name) for pattern in spec.transposed)
         if values.dim() > 1 and not kept:
-            rows = values.transpose(-1, -2) if transposed else values
-            if fits(rows.shape[-1], kind):
-                blocks = quantizer(rows.numpy(), kind)
-                rows = torch.from_numpy(gguf.quants.dequantize(blocks, kind).reshape(rows.shape))
+            rows = round_rows(values.transpose(-1, -2) if transposed else values)
             values = rows.transpose(-1, -2) if transposed else rows
         state[name] = values.contiguous()
     return state
@@ -393,13 +401,15 @@ def generate(out, previous):
             writer.reference("float32", model)
             write_safetensors(spec, model, out, writer)
             write_gguf(spec, model, out, writer, quantizer)
+            for write in spec.more:
+                write(spec, model, out / spec.name, writer)
             entries.append(writer.entry())
             kept.write_text(json.dumps(entries[-1]))
             (out / spec.name / "key").write_text(key)
     (out / "index.json").write_text(json.dumps({"models": entries}))
 
 
-COMMON_INPUTS = [__file__, HERE / "families/spec.py", tiny_tokenizers.__file__,
+COMMON_INPUTS = [__file__, HERE / "families/spec.py", HERE / "quantized_hf.py", tiny_tokenizers.__file__,
                  tiny_tokenizers.TEXT]
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a family's file says of its tiny models: see ../models.py."""
 import dataclasses
+from collections.abc import Callable
 
 import tiny_tokenizers
 
@@ -34,6 +35,10 @@ class Spec:
     # those that the converter transposes.
     kept: tuple = ()
     transposed: tuple = ()
+    # (name, values, round_rows) -> the values as GGUF rounds them, or None where the usual applies
+    rounded: Callable | None = None
+    # Write further checkpoints: called with (spec, model, folder of the model, writer).
+    more: tuple = ()
 
 
 def rope(kind, **values):
