@@ -28,7 +28,6 @@ LatentAttention::LatentAttention(Builder& builder, const Weights& weights,
         weights.at("k_b_proj").Linear(std::to_string(h), options.latent, options.nope));
     expand_.push_back(
         weights.at("v_b_proj").Linear(std::to_string(h), options.value_dim, options.latent));
-    workspace.Values("weighted latents", 0, {expand_.back().matrix.get()});
   }
   o_ = weights.Linear("o_proj", options.hidden, out_width, Partition::kRow, options.bias);
   state_ = builder.state.Declare({StateKind::kFullAttention, /*window=*/0, options.shape()});

@@ -282,8 +282,8 @@ class Ops {
   virtual void QkvToCache(const QkvArguments& arguments) = 0;
   virtual void LatentToCache(const LatentArguments& arguments) = 0;
   virtual void PagedAttention(const AttentionArguments& arguments) = 0;
-  // Head h of out = heads[h] (head h of x), in every form that `out` carries. The heads of x are as
-  // wide as heads[h] has columns, those of `out` as it has rows; all heads are alike.
+  // Head h of out = heads[h] (head h of x's values), in every form that `out` carries. The heads of
+  // x are as wide as heads[h] has columns, those of `out` as it has rows; all heads are alike.
   virtual void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads,
                             int64_t rows, Activation& out) = 0;
   // residual += post_norm(W x + bias) * multiplier; post_norm may be null.

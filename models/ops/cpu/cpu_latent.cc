@@ -9,8 +9,6 @@ using cpu::ActivationIndex;
 using cpu::AttentionJob;
 using cpu::BlocksOf;
 using cpu::GemmJob;
-using cpu::kBlock;
-using cpu::kTileRows;
 
 namespace {
 
@@ -29,37 +27,49 @@ void RotateRow(const cpu::Kernels& kernels, const RopeTable* rope, int64_t row, 
 
 }  // namespace
 
-void CpuOps::AddHeadJobs(std::span<const LinearWeights> heads, const HeadInput& x, int64_t rows) {
+void CpuOps::MultiplyHeads(std::span<const LinearWeights> heads, const HeadValues& x, int64_t rows,
+                           const HeadValues& out) {
   const int64_t count = static_cast<int64_t>(heads.size());
   const int64_t columns = heads[0].matrix->columns();
+  // Quantised, the heads lie one after another, each with all its rows.
+  const int64_t head_blocks = cpu::ActivationBlocks(rows, columns);
+  ActivationBlock* blocks = nullptr;
+  if (ReadBlocks(heads)) {
+    blocks = reinterpret_cast<ActivationBlock*>(head_blocks_.Get(
+        count * head_blocks * static_cast<int64_t>(sizeof(ActivationBlock))));
+    ForRows(rows, count * columns, [&](int64_t row) {
+      for (int64_t h = 0; h < count; ++h) {
+        kernels_.quantise(x.data + row * x.row_stride + h * x.head_stride, columns,
+                          blocks + h * head_blocks + ActivationIndex(row, 0, BlocksOf(columns)));
+      }
+    });
+  }
+  jobs_.clear();
   for (int64_t h = 0; h < count; ++h) {
     GemmJob job;
     job.matrix = &Packed(*heads[h].matrix);
     job.bias = BiasOf(heads[h]);
-    job.values = x.values + h * x.head_stride;
+    job.values = x.data + h * x.head_stride;
     job.values_stride = x.row_stride;
-    // Types with blocks have whole blocks in a row: heads do not share any.
-    if (x.blocks != nullptr) job.blocks = x.blocks + h * (columns / kBlock) * kTileRows;
-    job.blocks_per_row = BlocksOf(count * columns);
+    if (blocks != nullptr) job.blocks = blocks + h * head_blocks;
     job.rows = rows;
+    job.out = out.data + h * out.head_stride;
+    job.out_stride = out.row_stride;
     jobs_.push_back(job);
   }
+  RunGemms(jobs_);
 }
 
-void CpuOps::FinishLatentQueries(const LatentArguments& a, int64_t row, float* q,
-                                 ActivationBlock* blocks) {
+void CpuOps::FinishLatentQuery(const LatentArguments& a, int64_t row, float* q) const {
   const int64_t heads = a.shape.query_heads, nope = a.absorb[0].matrix->columns();
   const int64_t latent = a.shape.value_dim, rotated = a.shape.head_dim - latent;
   if (a.rope != nullptr && a.rope->query_scale.defined()) {
     kernels_.scale(a.rope->query_scale.data_ptr<float>()[row], heads * (nope + rotated), q);
   }
-  if (blocks != nullptr) blocks += ActivationIndex(row, 0, BlocksOf(heads * nope));
   float* out = a.queries->data_ptr<float>() + row * a.queries->stride(0);
   for (int64_t h = 0; h < heads; ++h) {
-    float* head = q + h * (nope + rotated);
-    if (blocks != nullptr) kernels_.quantise(head, nope, blocks + h * (nope / kBlock) * kTileRows);
     float* turned = out + h * a.shape.head_dim + latent;
-    std::copy_n(head + nope, rotated, turned);
+    std::copy_n(q + h * (nope + rotated) + nope, rotated, turned);
     RotateRow(kernels_, a.rope, row, turned);
   }
 }
@@ -93,44 +103,25 @@ void CpuOps::LatentToCache(const LatentArguments& a) {
   jobs_[1].out_stride = key_width;
   RunGemms(jobs_);
 
-  ActivationBlock* blocks = nullptr;
-  if (ReadBlocks(a.absorb)) {
-    const int64_t bytes = cpu::ActivationBlocks(rows, heads * nope) *
-                          static_cast<int64_t>(sizeof(ActivationBlock));
-    blocks = reinterpret_cast<ActivationBlock*>(latent_blocks_.Get(bytes));
-  }
   ForRows(rows, query_width + 2 * key_width, [&](int64_t row) {
-    FinishLatentQueries(a, row, q + row * query_width, blocks);
+    FinishLatentQuery(a, row, q + row * query_width);
     StoreLatent(a, row, kv + row * key_width);
   });
-
-  jobs_.clear();
-  AddHeadJobs(a.absorb, {q, query_width, head_width, blocks}, rows);
-  for (int64_t h = 0; h < heads; ++h) {
-    jobs_[h].out = a.queries->data_ptr<float>() + h * key_width;
-    jobs_[h].out_stride = a.queries->stride(0);
-  }
-  RunGemms(jobs_);
+  MultiplyHeads(a.absorb, {q, query_width, head_width}, rows,
+                {a.queries->data_ptr<float>(), a.queries->stride(0), key_width});
 }
 
 void CpuOps::ProjectHeads(const Activation& x, std::span<const LinearWeights> heads, int64_t rows,
                           Activation& out) {
   const int64_t width = heads[0].matrix->rows();
-  const int64_t columns = static_cast<int64_t>(heads.size()) * width;
-  jobs_.clear();
-  AddHeadJobs(heads,
-              {x.values.data_ptr<float>(), x.values.stride(0), heads[0].matrix->columns(),
-               BlocksOrNull(x)},
-              rows);
   float* to = out.values.data_ptr<float>();
   const int64_t stride = out.values.stride(0);
-  for (size_t h = 0; h < jobs_.size(); ++h) {
-    jobs_[h].out = to + static_cast<int64_t>(h) * width;
-    jobs_[h].out_stride = stride;
-  }
-  RunGemms(jobs_);
+  MultiplyHeads(heads,
+                {x.values.data_ptr<float>(), x.values.stride(0), heads[0].matrix->columns()}, rows,
+                {to, stride, width});
   ActivationBlock* blocks = BlocksOrNull(out);
   if (blocks == nullptr) return;
+  const int64_t columns = static_cast<int64_t>(heads.size()) * width;
   ForRows(rows, columns, [&](int64_t row) {
     kernels_.quantise(to + row * stride, columns,
                       blocks + ActivationIndex(row, 0, BlocksOf(columns)));

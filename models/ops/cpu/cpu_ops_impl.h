@@ -102,19 +102,17 @@ class CpuOps final : public Ops {
   void FinishHeads(const QkvArguments& a, const NormWeights* norm, int64_t heads, int64_t row,
                    float* x) const;
   void StoreKeysAndValues(const QkvArguments& a, int64_t row, float* key, float* value);
-  // Rotates the last part of each query head and hands it on; quantises the rest into `blocks`,
-  // unless null.
-  void FinishLatentQueries(const LatentArguments& a, int64_t row, float* q,
-                           cpu::ActivationBlock* blocks);
+  // Rotates the last part of each query head, `q`, and hands it on.
+  void FinishLatentQuery(const LatentArguments& a, int64_t row, float* q) const;
   void StoreLatent(const LatentArguments& a, int64_t row, float* kv);
-  // Jobs of one matrix a head, appended to jobs_: head h reads x from column h * stride on.
-  struct HeadInput {
-    const float* values = nullptr;
+  struct HeadValues {
+    float* data = nullptr;
     int64_t row_stride = 0;
     int64_t head_stride = 0;
-    const cpu::ActivationBlock* blocks = nullptr;  // of the heads one after another
   };
-  void AddHeadJobs(std::span<const LinearWeights> heads, const HeadInput& x, int64_t rows);
+  // Head h of out = heads[h] (head h of x).
+  void MultiplyHeads(std::span<const LinearWeights> heads, const HeadValues& x, int64_t rows,
+                     const HeadValues& out);
 
   // The rows of a step by the experts they go to.
   struct ExpertRows {
@@ -139,7 +137,7 @@ class CpuOps final : public Ops {
   cpu::Scratch values_;     // [tokens, kv_heads * value width]
   cpu::Scratch projected_;  // [rows, features] before a post-norm or a late gate
   cpu::Scratch latent_queries_;  // [tokens, heads * (nope + rotated)]
-  cpu::Scratch latent_blocks_;   // of their nope parts, quantised
+  cpu::Scratch head_blocks_;     // what a head's own matrices read, quantised
   cpu::Scratch gathered_;   // activations of the rows that want logits
   cpu::AttentionRunner attention_;
 

@@ -102,7 +102,6 @@ SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
 
 inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
   const int64_t blocks = BlocksOf(job.matrix->columns());
-  const int64_t blocks_per_row = job.blocks_per_row > 0 ? job.blocks_per_row : blocks;
   const int64_t chunk = RowsPerChunk(blocks * static_cast<int64_t>(sizeof(ActivationBlock)));
   for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
     const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
@@ -126,7 +125,7 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
       }
       for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
         const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
-        const ActivationBlock* x = job.blocks + ActivationIndex(row, 0, blocks_per_row);
+        const ActivationBlock* x = job.blocks + ActivationIndex(row, 0, blocks);
         const int size = TileSizeIndex(rows);
         UnitResult result;
         for (int i = 0; i < count; ++i) {

@@ -36,7 +36,6 @@ struct GemmJob {
   const float* bias = nullptr;  // [matrix rows] or null
   // x in the form that the matrix wants: int8 formats read `blocks`, the others `values`.
   const ActivationBlock* blocks = nullptr;
-  int64_t blocks_per_row = 0;     // 0: as many as the matrix has columns for
   const float* values = nullptr;  // [rows, values_stride]
   int64_t values_stride = 0;
   int64_t rows = 0;
