@@ -12,8 +12,9 @@ namespace skep::models {
 namespace {
 
 const std::array kArchitectures = {
-    architectures::DeepseekV2(), architectures::Gemma3(), architectures::Llama(), architectures::Qwen2(),
-    architectures::Qwen2Moe(), architectures::Qwen3(), architectures::Qwen3Moe(),
+    architectures::DeepseekV2(), architectures::Gemma3(),   architectures::Llama(),
+    architectures::Qwen2(),      architectures::Qwen2Moe(), architectures::Qwen3(),
+    architectures::Qwen3Moe(),
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[1]
 PAGE = SOURCE / "MODEL_SUPPORT.md"
 
 # What models.py calls a family, and the architecture that serves it.
-ALIASES = {"mistral": "llama", "gemma3_text": "gemma3"}
+ALIASES = {"mistral": "llama", "gemma3_text": "gemma3", "deepseek_v3": "deepseek_v2",
+           "glm4_moe_lite": "deepseek_v2"}
 
 INTRODUCTION = """\
 # Models
@@ -37,11 +38,19 @@ DETAILS = """
   longrope. GGUF files do not store Mistral's window: there every layer sees everything.
 * **gemma3** covers the text models and the text part of the others. GGUF does not store
   `query_pre_attn_scalar`; it is taken to be the head's width, but for the 27B model.
+* **deepseek_v2** covers DeepSeek V2, V2-Lite, Coder-V2, V3 and R1, Kimi-K2 and GLM-4.7-Flash. The cache
+  holds latents, never expanded keys and values. Where llama.cpp computes something else than the
+  original, Skep follows the original: the norms of latents have an epsilon of 1e-6 whatever the others
+  have, and V2 ranks groups of experts by their best one, not by the sum of the two best. GGUF files
+  made before there were keys for groups get those of the released V2 and V3; files with an unsplit
+  `attn_kv_b` load, the part that expands keys as float32 where it is quantised. The layers behind the
+  last one, which guess tokens further ahead (MTP), are not used.
 * Dynamic RoPE scaling follows transformers' step-by-step decoding: a key is turned by the angle that
   holds for a sequence which ends there, so that cached keys stay comparable. LongRoPE chooses between
   its lists of factors by the context length that the server allows, once.
-* Not supported: mixtures of experts, and checkpoints quantised in a Hugging Face scheme
-  (`quantization_config`: FP8, AWQ, GPTQ, ...). Both are refused with a message that names them.
+* Of checkpoints that are quantised in a Hugging Face scheme (`quantization_config`), FP8 in blocks is
+  read, as DeepSeek V3 is released: matrices become bfloat16 when they are loaded. Others (AWQ, GPTQ,
+  FP8 without blocks ...) are refused with a message that names them.
 
 ## What is compared
 

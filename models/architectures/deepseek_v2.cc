@@ -50,7 +50,8 @@ absl::StatusOr<LatentAttentionOptions> ReadAttention(const ConfigView& view) {
   return attention;
 }
 
-// 1 / sqrt(the width of an expanded head), and YaRN's magnitude, which cos and sin do not have here.
+// 1 / sqrt(the width of an expanded head), and YaRN's magnitude, which cos and sin do not have
+// here.
 float Scale(const LatentAttentionOptions& attention, const RopeParameters& rope) {
   double scale = 1.0 / std::sqrt(static_cast<double>(attention.nope + attention.rotated));
   if (rope.type != "default" && rope.mscale_all_dim && rope.factor > 1) {
@@ -187,8 +188,9 @@ absl::StatusOr<std::vector<WeightRule>> Rules(const ConfigView& view) {
 }
 
 constexpr std::string_view kHuggingFaceNames[] = {
-    "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Glm4MoeLiteForCausalLM", "deepseek_v2",
-    "deepseek_v3",           "kimi_k2",               "glm4_moe_lite"};
+    "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Glm4MoeLiteForCausalLM",
+    "deepseek_v2",           "deepseek_v3",           "kimi_k2",
+    "glm4_moe_lite"};
 constexpr std::string_view kGgufNames[] = {"deepseek2"};
 
 }  // namespace

@@ -1,4 +1,5 @@
-// One layer of a transformer: a part that mixes tokens (attention) and a feed-forward part around a residual stream.
+// One layer of a transformer: a part that mixes tokens (attention) and a feed-forward part around a
+// residual stream.
 #ifndef SKEP_MODELS_LAYERS_TRANSFORMER_LAYER_H_
 #define SKEP_MODELS_LAYERS_TRANSFORMER_LAYER_H_
 

@@ -18,7 +18,8 @@ constexpr int64_t kLargestBlock = int64_t{1} << 20;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// --- FP8 in blocks, as DeepSeek V3 is released -----------------------------------------------------
+// --- FP8 in blocks, as DeepSeek V3 is released
+// -----------------------------------------------------
 
 struct BlockSize {
   int64_t rows = 0;
@@ -41,8 +42,7 @@ class Fp8Blocks final : public QuantizedWeight {
 
   void DecodeRow(int64_t row, std::byte* out) const override {
     const std::byte* codes = codes_ + row * columns();
-    const float* scales =
-        scales_.data() + row / block_.rows * CeilDiv(columns(), block_.columns);
+    const float* scales = scales_.data() + row / block_.rows * CeilDiv(columns(), block_.columns);
     for (int64_t i = 0; i < columns(); ++i) {
       const c10::BFloat16 value =
           decoded_[static_cast<uint8_t>(codes[i])] * scales[i / block_.columns];
@@ -65,16 +65,15 @@ class Fp8BlockScheme final : public QuantizationScheme {
                                                         const TensorInfo& tensor) const override {
     if (tensor.type != TensorType::kF8_E4M3) return nullptr;
     const auto wrong = [](const TensorInfo& t, std::string_view right) {
-      return absl::InvalidArgumentError(absl::StrCat("tensor '", t.name, "': shape ",
-                                                     ShapeString(t.shape), ": ",
-                                                     std::string(right)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "tensor '", t.name, "': shape ", ShapeString(t.shape), ": ", std::string(right)));
     };
     if (tensor.shape.size() != 2) return wrong(tensor, "two dimensions are right");
     const std::string name = absl::StrCat(tensor.name, "_scale_inv");
     const TensorInfo* scales = source.Find(name);
     if (scales == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat("missing tensor '", name, "', the scales of '",
-                                                     tensor.name, "'"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("missing tensor '", name, "', the scales of '", tensor.name, "'"));
     }
     const int64_t rows = CeilDiv(tensor.shape[0], block_.rows);
     const int64_t columns = CeilDiv(tensor.shape[1], block_.columns);
@@ -83,8 +82,7 @@ class Fp8BlockScheme final : public QuantizationScheme {
                                          block_.rows, " x ", block_.columns));
     }
     std::vector<float> values(rows * columns);
-    SKEP_RETURN_IF_ERROR(
-        DequantizeRow(scales->type, scales->data, rows * columns, values.data()));
+    SKEP_RETURN_IF_ERROR(DequantizeRow(scales->type, scales->data, rows * columns, values.data()));
     return std::make_unique<Fp8Blocks>(tensor, *scales, std::move(values), block_);
   }
 

@@ -19,8 +19,8 @@ namespace skep::models {
 RowMap Slice(int64_t first, int64_t count, int64_t file_rows);
 // Every `step`-th row, from `first` on.
 RowMap Stride(int64_t first, int64_t step, int64_t file_rows);
-// Heads of which RoPE turns `rotary_dim` rows from `first` on, in pairs (2i, 2i + 1) in the file and
-// (i, i + rotary_dim / 2) here.
+// Heads of which RoPE turns `rotary_dim` rows from `first` on, in pairs (2i, 2i + 1) in the file
+// and (i, i + rotary_dim / 2) here.
 RowMap Deinterleave(int64_t heads, int64_t head_dim, int64_t rotary_dim, int64_t first = 0);
 // From a matrix that keeps, for each of `groups` groups of heads, rows of several parts one after
 // another (Falcon's and GPT-NeoX's query_key_value): rows [first, first + count) of each group's

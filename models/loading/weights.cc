@@ -218,7 +218,8 @@ absl::Status WeightLoader::OpenSlab(const Found& found, FileMatrix& matrix,
       return WrongShape(tensor, "three dimensions are right, the first for experts or heads");
     }
     if (found.slab >= shape[0]) {
-      return WrongShape(tensor, absl::StrCat("number ", found.slab, " is beyond the first dimension"));
+      return WrongShape(tensor,
+                        absl::StrCat("number ", found.slab, " is beyond the first dimension"));
     }
     matrix.data +=
         tensor.bytes / static_cast<uint64_t>(shape[0]) * static_cast<uint64_t>(found.slab);
@@ -226,8 +227,8 @@ absl::Status WeightLoader::OpenSlab(const Found& found, FileMatrix& matrix,
     return absl::OkStatus();
   }
   if (shape.size() != 2 || shape[0] % slabs != 0 || found.slab >= slabs) {
-    return WrongShape(tensor, absl::StrCat("two dimensions are right, with rows for ", slabs,
-                                           " heads"));
+    return WrongShape(tensor,
+                      absl::StrCat("two dimensions are right, with rows for ", slabs, " heads"));
   }
   matrix.first_row = shape[0] / slabs * found.slab;
   shape[0] /= slabs;
@@ -253,7 +254,8 @@ absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::Open(const Found& found) 
     return WrongShape(tensor, absl::StrCat("it is stored [in, out], which cannot be read from ",
                                            View(TypeName(tensor.type)), "; F32, F16 and BF16 can"));
   }
-  matrix.transposed = Transpose(RowsOf(matrix.type, matrix.columns, matrix.data, matrix.rows)).owned;
+  matrix.transposed =
+      Transpose(RowsOf(matrix.type, matrix.columns, matrix.data, matrix.rows)).owned;
   matrix.data = matrix.transposed.data();
   std::swap(matrix.rows, matrix.columns);
   return matrix;

@@ -284,8 +284,8 @@ class Ops {
   virtual void PagedAttention(const AttentionArguments& arguments) = 0;
   // Head h of out = heads[h] (head h of x's values), in every form that `out` carries. The heads of
   // x are as wide as heads[h] has columns, those of `out` as it has rows; all heads are alike.
-  virtual void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads,
-                            int64_t rows, Activation& out) = 0;
+  virtual void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads, int64_t rows,
+                            Activation& out) = 0;
   // residual += post_norm(W x + bias) * multiplier; post_norm may be null.
   virtual void ProjectToResidual(const Activation& x, const LinearWeights& w,
                                  const NormWeights* post_norm, float multiplier, int64_t rows,

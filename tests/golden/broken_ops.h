@@ -52,9 +52,7 @@ class BrokenOps final : public Ops {
     real_->Norm(x, norm, rows, out);
   }
   void QkvToCache(const QkvArguments& arguments) override { real_->QkvToCache(arguments); }
-  void LatentToCache(const LatentArguments& arguments) override {
-    real_->LatentToCache(arguments);
-  }
+  void LatentToCache(const LatentArguments& arguments) override { real_->LatentToCache(arguments); }
   void PagedAttention(const AttentionArguments& arguments) override {
     real_->PagedAttention(arguments);
   }

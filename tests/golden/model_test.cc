@@ -253,7 +253,7 @@ TEST(ReferenceOps, GiveTransformersLogitsForWholePromptsChunksAndSteps) {
 // Every quantised type's kernel takes activations rounded to 8 bits.
 bool RoundsActivations(const std::string& type) {
   static const std::set<std::string>* const floats =
-      new std::set<std::string>({"F64", "F32", "F16", "BF16"});
+      new std::set<std::string>({"F64", "F32", "F16", "BF16", "F8_E4M3"});
   return floats->count(type) == 0;
 }
 

@@ -35,8 +35,8 @@ void CpuOps::MultiplyHeads(std::span<const LinearWeights> heads, const HeadValue
   const int64_t head_blocks = cpu::ActivationBlocks(rows, columns);
   ActivationBlock* blocks = nullptr;
   if (ReadBlocks(heads)) {
-    blocks = reinterpret_cast<ActivationBlock*>(head_blocks_.Get(
-        count * head_blocks * static_cast<int64_t>(sizeof(ActivationBlock))));
+    blocks = reinterpret_cast<ActivationBlock*>(
+        head_blocks_.Get(count * head_blocks * static_cast<int64_t>(sizeof(ActivationBlock))));
     ForRows(rows, count * columns, [&](int64_t row) {
       for (int64_t h = 0; h < count; ++h) {
         kernels_.quantise(x.data + row * x.row_stride + h * x.head_stride, columns,
@@ -116,9 +116,8 @@ void CpuOps::ProjectHeads(const Activation& x, std::span<const LinearWeights> he
   const int64_t width = heads[0].matrix->rows();
   float* to = out.values.data_ptr<float>();
   const int64_t stride = out.values.stride(0);
-  MultiplyHeads(heads,
-                {x.values.data_ptr<float>(), x.values.stride(0), heads[0].matrix->columns()}, rows,
-                {to, stride, width});
+  MultiplyHeads(heads, {x.values.data_ptr<float>(), x.values.stride(0), heads[0].matrix->columns()},
+                rows, {to, stride, width});
   ActivationBlock* blocks = BlocksOrNull(out);
   if (blocks == nullptr) return;
   const int64_t columns = static_cast<int64_t>(heads.size()) * width;

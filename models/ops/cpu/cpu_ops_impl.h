@@ -133,12 +133,12 @@ class CpuOps final : public Ops {
   int64_t workspace_bytes_ = 64;
   std::vector<cpu::Scratch> workspace_memory_;  // one a thread
   std::vector<uint8_t*> workspaces_;
-  cpu::Scratch keys_;       // [tokens, kv_heads * head_dim]
-  cpu::Scratch values_;     // [tokens, kv_heads * value width]
-  cpu::Scratch projected_;  // [rows, features] before a post-norm or a late gate
+  cpu::Scratch keys_;            // [tokens, kv_heads * head_dim]
+  cpu::Scratch values_;          // [tokens, kv_heads * value width]
+  cpu::Scratch projected_;       // [rows, features] before a post-norm or a late gate
   cpu::Scratch latent_queries_;  // [tokens, heads * (nope + rotated)]
   cpu::Scratch head_blocks_;     // what a head's own matrices read, quantised
-  cpu::Scratch gathered_;   // activations of the rows that want logits
+  cpu::Scratch gathered_;        // activations of the rows that want logits
   cpu::AttentionRunner attention_;
 
   // Mixture of experts. A pair is a token and one of its experts.

@@ -208,8 +208,8 @@ class ReferenceOps final : public Ops {
     };
     const at::Tensor q =
         Multiply(Load(*a.query_input, rows, a.q->matrix->columns()), *a.q).view({rows, heads, -1});
-    at::Tensor queries = at::cat({MultiplyHeads(q.narrow(2, 0, nope), a.absorb),
-                                  rotate(q.narrow(2, nope, rotated))}, 2);
+    at::Tensor queries = at::cat(
+        {MultiplyHeads(q.narrow(2, 0, nope), a.absorb), rotate(q.narrow(2, nope, rotated))}, 2);
     if (a.rope != nullptr && a.rope->query_scale.defined()) {
       queries = queries * a.rope->query_scale.narrow(0, 0, rows).unsqueeze(2);
     }

@@ -319,6 +319,81 @@ TEST(ConfigViewGguf, Gemma3Defaults) {
   EXPECT_EQ(*view->BoolOr("tie_word_embeddings", true), false);
 }
 
+// What DeepSeek V3's files say, now and before 2025.
+GgufBuilder DeepseekGguf(uint32_t layers, uint32_t experts) {
+  GgufBuilder builder;
+  builder.String("general.architecture", "deepseek2")
+      .U32("deepseek2.block_count", layers)
+      .U32("deepseek2.context_length", 163840)
+      .U32("deepseek2.expert_count", experts)
+      .U32("deepseek2.attention.kv_lora_rank", 512)
+      .U32("deepseek2.rope.dimension_count", 64)
+      .String("deepseek2.rope.scaling.type", "yarn")
+      .F32("deepseek2.rope.scaling.factor", 40)
+      .U32("deepseek2.rope.scaling.original_context_length", 4096)
+      .F32("deepseek2.rope.scaling.yarn_log_multiplier", 0.0707f);
+  return builder;
+}
+
+void ExpectDeepseekHeads(const ConfigView& view) {
+  EXPECT_EQ(*view.RequiredInt("qk_rope_head_dim"), 64);
+  EXPECT_EQ(*view.RequiredInt("qk_nope_head_dim"), 128);
+  EXPECT_EQ(*view.RequiredInt("v_head_dim"), 96);
+}
+
+TEST(ConfigViewGguf, DeepseekHeads) {
+  const auto now = GgufView(DeepseekGguf(61, 384)
+                                .U32("deepseek2.attention.key_length", 576)
+                                .U32("deepseek2.attention.value_length", 512)
+                                .U32("deepseek2.attention.key_length_mla", 192)
+                                .U32("deepseek2.attention.value_length_mla", 96));
+  ASSERT_TRUE(now.ok()) << now.status();
+  ExpectDeepseekHeads(*now);
+  EXPECT_FALSE(now->Has("n_group"));
+  const auto rope = now->Rope();
+  ASSERT_TRUE(rope.ok()) << rope.status();
+  EXPECT_FLOAT_EQ(static_cast<float>(*rope->mscale_all_dim), 0.707f);
+  EXPECT_EQ(*rope->mscale, *rope->mscale_all_dim);
+
+  const auto before = GgufView(DeepseekGguf(61, 256)
+                                   .U32("deepseek2.attention.key_length", 192)
+                                   .U32("deepseek2.attention.value_length", 96));
+  ASSERT_TRUE(before.ok()) << before.status();
+  ExpectDeepseekHeads(*before);
+}
+
+TEST(ConfigViewGguf, DeepseekRoutersOfOldFiles) {
+  const auto groups = [](uint32_t layers, uint32_t experts) {
+    const auto view = GgufView(DeepseekGguf(layers, experts));
+    return std::vector<int64_t>{*view->IntOr("n_group", 0), *view->IntOr("topk_group", 0)};
+  };
+  EXPECT_THAT(groups(60, 160), ElementsAre(8, 3));  // V2
+  EXPECT_THAT(groups(61, 256), ElementsAre(8, 4));  // V3
+  EXPECT_THAT(groups(27, 64), ElementsAre(0, 0));   // V2-Lite
+  const auto given = GgufView(DeepseekGguf(61, 256)
+                                  .U32("deepseek2.expert_group_count", 2)
+                                  .U32("deepseek2.expert_group_used_count", 1));
+  EXPECT_EQ(*given->RequiredInt("n_group"), 2);
+  EXPECT_EQ(*given->RequiredInt("topk_group"), 1);
+
+  // GLM-4.7-Flash, with a layer that guesses further ahead: sigmoid.
+  const auto flash = GgufView(DeepseekGguf(48, 64)
+                                  .U32("deepseek2.nextn_predict_layers", 1)
+                                  .U32("deepseek2.vocab_size", 154880));
+  EXPECT_EQ(*flash->RequiredInt("num_hidden_layers"), 47);
+  EXPECT_EQ(*flash->RequiredInt("expert_gating_func"), 2);
+  EXPECT_FALSE(GgufView(DeepseekGguf(27, 64))->Has("expert_gating_func"));
+}
+
+TEST(ConfigViewTest, Sections) {
+  const ConfigView view = View(R"({"inner": {"bits": 4}, "other": 1})");
+  EXPECT_EQ(*view.Section("inner")->RequiredInt("bits"), 4);
+  EXPECT_FALSE(view.Section("absent")->Has("bits"));
+  EXPECT_THAT(std::string(view.Section("other").status().message()), HasSubstr("an object"));
+  EXPECT_THAT(std::string(view.Section("inner")->RequiredInt("x").status().message()),
+              HasSubstr("config.json, inner"));
+}
+
 TEST(ConfigViewGguf, RefusesNonsense) {
   const auto error = [](const GgufBuilder& builder) {
     const auto view = GgufView(builder);
