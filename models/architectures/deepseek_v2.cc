@@ -75,11 +75,11 @@ absl::StatusOr<MoeOptions> ReadExperts(const ConfigView& view, const DecoderPlan
   } else {
     router.group_score = RouterOptions::GroupScore::kMax;
     SKEP_RETURN_IF_ERROR(CheckBool(view, "norm_topk_prob", false));
-    SKEP_ASSIGN_OR_RETURN(const std::string method, view.StringOr("topk_method", "greedy"));
-    if (method == "group_limited_greedy" || view.is_gguf()) {
+    // GGUF says nothing: those that rank no groups have one.
+    const bool greedy = !view.is_gguf() && CheckEquals(view, "topk_method", "greedy").ok();
+    if (!greedy) {
+      SKEP_RETURN_IF_ERROR(CheckEquals(view, "topk_method", "group_limited_greedy"));
       SKEP_RETURN_IF_ERROR(ReadGroups(view, router));
-    } else {
-      SKEP_RETURN_IF_ERROR(CheckEquals(view, "topk_method", "greedy"));
     }
   }
   SKEP_ASSIGN_OR_RETURN(const int64_t shared, view.IntOr("n_shared_experts", 0));

@@ -77,7 +77,9 @@ def unsplit(spec, model, folder, writer):
 
 SPECS = [
     Spec("deepseek_v2", "deepseek_v2",
-         V2 | GROUPS | rope("yarn", **yarn(0.707)) | dict(topk_method="group_limited_greedy"),
+         # The norms of latents have an epsilon of their own.
+         V2 | GROUPS | rope("yarn", **yarn(0.707)) | dict(topk_method="group_limited_greedy",
+                                                          rms_norm_eps=1e-2),
          hf=("float32", "released"), gguf=("F32", "Q8_0"), rounded=rounding(NOPE, VALUE),
          more=(unsplit,),
          released={"rope_scaling": {"type": "yarn", **yarn(0.707)}, "scoring_func": "softmax",
