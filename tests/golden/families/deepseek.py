@@ -15,9 +15,11 @@ LATENT = dict(num_key_value_heads=4, kv_lora_rank=32, q_lora_rank=24, qk_nope_he
 EXPERTS = dict(n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=2,
                moe_intermediate_size=32, first_k_dense_replace=1, routed_scaling_factor=2.0)
 V2 = LATENT | EXPERTS
-GROUPS = dict(n_group=4, topk_group=2)
-V3 = V2 | GROUPS | dict(n_shared_experts=1, norm_topk_prob=True, routed_scaling_factor=2.5)
-FLASH = LATENT | EXPERTS | dict(n_shared_experts=1, num_hidden_layers=3, n_group=1, topk_group=1)
+# So many experts a token that they do not all lie in the best groups anyway.
+GROUPS = dict(n_routed_experts=16, num_experts_per_tok=4, n_group=4, topk_group=2)
+ONE_GROUP = dict(n_group=1, topk_group=1)
+V3 = V2 | ONE_GROUP | dict(n_shared_experts=1, norm_topk_prob=True, routed_scaling_factor=2.5)
+FLASH = V2 | ONE_GROUP | dict(n_shared_experts=1, num_hidden_layers=3)
 SIGMOID = dict(scoring_func="sigmoid")  # what the converter looks for
 
 
@@ -89,7 +91,7 @@ SPECS = [
                    tie_word_embeddings=True, num_hidden_layers=3, first_k_dense_replace=2),
          hf=("float32", "bfloat16", "stacked")),
     Spec("deepseek_v3", "deepseek_v3",
-         V3 | rope("yarn", **yarn(1.0)) | dict(attention_bias=True),
+         V3 | GROUPS | rope("yarn", **yarn(1.0)) | dict(attention_bias=True),
          hf=("float32", "released"), gguf=("F32",), for_converter=SIGMOID,
          more=(quantized_hf.fp8_blocks((16, 24)),),
          released={"rope_scaling": {"type": "yarn", **yarn(1.0)}, "topk_method": "noaux_tc",
@@ -97,8 +99,7 @@ SPECS = [
     Spec("deepseek_v3_wide", "deepseek_v3", WIDE, hf=(), gguf=COMMON, for_converter=SIGMOID,
          rounded=rounding(32, 64)),
     Spec("kimi_k2", "deepseek_v3",
-         V3 | dict(n_group=1, topk_group=1, routed_scaling_factor=2.827, rope_interleave=False,
-                   norm_topk_prob=False),
+         V3 | dict(routed_scaling_factor=2.827, rope_interleave=False, norm_topk_prob=False),
          hf=("released",), gguf=(), released={"model_type": "kimi_k2", "topk_method": "noaux_tc"}),
     Spec("glm4_moe_lite", "glm4_moe_lite", FLASH, gguf=("F32", "Q8_0"), for_converter=SIGMOID,
          rounded=rounding(NOPE, VALUE)),
