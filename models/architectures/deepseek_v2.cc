@@ -75,7 +75,7 @@ absl::StatusOr<MoeOptions> ReadExperts(const ConfigView& view, const DecoderPlan
   } else {
     router.group_score = RouterOptions::GroupScore::kMax;
     SKEP_RETURN_IF_ERROR(CheckBool(view, "norm_topk_prob", false));
-    // GGUF says nothing: those that rank no groups have one.
+    // GGUF does not say; where there is one group, nothing is ranked.
     const bool greedy = !view.is_gguf() && CheckEquals(view, "topk_method", "greedy").ok();
     if (!greedy) {
       SKEP_RETURN_IF_ERROR(CheckEquals(view, "topk_method", "group_limited_greedy"));
