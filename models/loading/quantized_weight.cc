@@ -2,6 +2,7 @@
 
 #include <c10/util/BFloat16.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -42,11 +43,13 @@ class Fp8Blocks final : public QuantizedWeight {
 
   void DecodeRow(int64_t row, std::byte* out) const override {
     const std::byte* codes = codes_ + row * columns();
-    const float* scales = scales_.data() + row / block_.rows * CeilDiv(columns(), block_.columns);
-    for (int64_t i = 0; i < columns(); ++i) {
-      const c10::BFloat16 value =
-          decoded_[static_cast<uint8_t>(codes[i])] * scales[i / block_.columns];
-      std::memcpy(out + i * sizeof(value), &value, sizeof(value));
+    const float* scale = scales_.data() + row / block_.rows * CeilDiv(columns(), block_.columns);
+    for (int64_t first = 0; first < columns(); first += block_.columns, ++scale) {
+      const int64_t end = std::min(first + block_.columns, columns());
+      for (int64_t i = first; i < end; ++i) {
+        const c10::BFloat16 value = decoded_[static_cast<uint8_t>(codes[i])] * *scale;
+        std::memcpy(out + i * sizeof(value), &value, sizeof(value));
+      }
     }
   }
 
