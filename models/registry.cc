@@ -12,9 +12,14 @@ namespace skep::models {
 namespace {
 
 const std::array kArchitectures = {
-    architectures::DeepseekV2(), architectures::Gemma3(),   architectures::Llama(),
-    architectures::Qwen2(),      architectures::Qwen2Moe(), architectures::Qwen3(),
-    architectures::Qwen3Moe(),
+    architectures::DeepseekV2(), architectures::Gemma(),      architectures::Gemma2(),
+    architectures::Gemma3(),     architectures::Glm(),        architectures::Glm4(),
+    architectures::Glm4Moe(),    architectures::Granite(),    architectures::GraniteMoe(),
+    architectures::Helium(),     architectures::Llama(),      architectures::Olmo(),
+    architectures::Olmo2(),      architectures::Olmoe(),      architectures::Persimmon(),
+    architectures::Phi3(),       architectures::Qwen2(),      architectures::Qwen2Moe(),
+    architectures::Qwen3(),      architectures::Qwen3Moe(),   architectures::SmolLm3(),
+    architectures::StableLm(),   architectures::Starcoder2(),
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[1]
 PAGE = SOURCE / "MODEL_SUPPORT.md"
 
 # What models.py calls a family, and the architecture that serves it.
-ALIASES = {"mistral": "llama", "gemma3_text": "gemma3", "deepseek_v3": "deepseek_v2",
+ALIASES = {"mistral": "llama", "ministral": "llama", "ministral3": "llama", "gemma3_text": "gemma3",
+           "granitemoeshared": "granitemoe", "olmo3": "olmo2", "deepseek_v3": "deepseek_v2",
            "glm4_moe_lite": "deepseek_v2"}
 
 INTRODUCTION = """\
@@ -35,9 +36,20 @@ Written by `tools/model_support.py` from the registry (`models/registry.cc`) and
 DETAILS = """
 * **llama** covers Llama 1 to 3.3, Mistral with its sliding window, SmolLM and SmolLM2, Yi, CodeLlama,
   DeepSeek-LLM and the Llama distillations of R1, with every RoPE scaling: linear, dynamic, llama3, yarn,
-  longrope. GGUF files do not store Mistral's window: there every layer sees everything.
-* **gemma3** covers the text models and the text part of the others. GGUF does not store
-  `query_pre_attn_scalar`; it is taken to be the head's width, but for the 27B model.
+  longrope; Ministral with windows on some layers, Ministral 3, and the text part of Mistral Small 3.1
+  and its successors. GGUF files do not store the windows: there every layer sees everything.
+* **gemma2** and **gemma3** (the text models and the text part of the others): GGUF does not store
+  `query_pre_attn_scalar`; it is taken to be the head's width, but for the 27B models.
+* **phi3** covers Phi-3, 3.5, 4 and Phi-4-mini. Skep applies the window that GGUF files store;
+  llama.cpp does not.
+* **starcoder2**: GGUF files do not store the window: there every layer sees everything.
+* **smollm3**: GGUF files do not store which layers have no RoPE: it is every fourth, without a window.
+* **olmo2** covers OLMo 3 too. **olmoe**: GGUF files do not store `clip_qkv`.
+* **glm** covers GLM-4-9B, ChatGLM2 and 3 and CodeGeeX4, under the names of transformers and of the
+  code that they were released with. GGUF files made from the former keep the latter's defaults for the
+  norms' epsilon (1e-5), the context (the hidden size) and RoPE's base (10000).
+* **glm4_moe** (GLM-4.5, 4.6): layers for multi-token prediction are left out.
+* **granite**, **granitemoe**: with all four multipliers, and the expert that every token goes to.
 * **deepseek_v2** covers DeepSeek V2, V2-Lite, Coder-V2, V3 and R1, Kimi-K2 and GLM-4.7-Flash. The cache
   holds latents, never expanded keys and values. Where llama.cpp computes something else than the
   original, Skep follows the original: the norms of latents have an epsilon of 1e-6 whatever the others

@@ -31,12 +31,28 @@ Architecture DecoderFamily(std::string_view name,
 }
 
 Architecture DeepseekV2();
+Architecture Gemma();
+Architecture Gemma2();
 Architecture Gemma3();
+Architecture Glm();
+Architecture Glm4();
+Architecture Glm4Moe();
+Architecture Granite();
+Architecture GraniteMoe();
+Architecture Helium();
 Architecture Llama();
+Architecture Olmo();
+Architecture Olmo2();
+Architecture Olmoe();
+Architecture Persimmon();
+Architecture Phi3();
 Architecture Qwen2();
 Architecture Qwen2Moe();
 Architecture Qwen3();
 Architecture Qwen3Moe();
+Architecture SmolLm3();
+Architecture StableLm();
+Architecture Starcoder2();
 
 }  // namespace skep::models::architectures
 

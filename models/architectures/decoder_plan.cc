@@ -1,5 +1,6 @@
 #include "models/architectures/decoder_plan.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -61,6 +62,26 @@ absl::StatusOr<NormOptions> ReadNorm(const ConfigView& view, const FamilyDefault
   return norm;
 }
 
+// Layers after the last that predict further tokens (multi-token prediction) are left alone.
+absl::Status IgnoreNextTokenLayers(const ConfigView& view, DecoderPlan& plan) {
+  SKEP_ASSIGN_OR_RETURN(const int64_t extra, view.IntOr("num_nextn_predict_layers", 0));
+  const auto layers = static_cast<int64_t>(plan.layers.size());
+  for (int64_t i = layers; i < layers + std::min(extra, kMaxLayers); ++i) {
+    plan.ignored_prefixes.push_back(absl::StrCat(view.is_gguf() ? "blk." : "layers.", i, "."));
+  }
+  return absl::OkStatus();
+}
+
+// GGUF keeps LongRoPE's lists as tensors.
+RopeParameters WithTensors(RopeParameters parameters, const Weights& root) {
+  if (parameters.type != "longrope" || !parameters.long_factor.empty()) return parameters;
+  const std::vector<float> longer = root.OptionalVector("rope_factors_long.weight");
+  const std::vector<float> shorter = root.OptionalVector("rope_factors_short.weight");
+  parameters.long_factor.assign(longer.begin(), longer.end());
+  parameters.short_factor.assign(shorter.begin(), shorter.end());
+  return parameters;
+}
+
 }  // namespace
 
 absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
@@ -100,6 +121,7 @@ absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
   SKEP_ASSIGN_OR_RETURN(mlp.function, ReadActivation(view, defaults.activation));
   layer.feed_forward = mlp;
   plan.layers.assign(layers, layer);
+  SKEP_RETURN_IF_ERROR(IgnoreNextTokenLayers(view, plan));
 
   RopeDefaults rope{.theta = defaults.rope_theta,
                     .partial_rotary_factor = defaults.partial_rotary_factor};
@@ -137,9 +159,38 @@ absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool
   return present ? Bias::kRequired : Bias::kNone;
 }
 
+absl::Status ReadBiases(const ConfigView& view, DecoderPlan& plan) {
+  SKEP_ASSIGN_OR_RETURN(const Bias attention, ReadBias(view, "attention_bias", false));
+  SKEP_ASSIGN_OR_RETURN(const Bias mlp, ReadBias(view, "mlp_bias", false));
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    plan.layers[i].attention.qkv_bias = attention;
+    plan.layers[i].attention.output_bias = attention;
+    plan.mlp(i).bias = mlp;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int64_t> ReadWindow(const ConfigView& view) {
   if (!view.Has("sliding_window")) return 0;
   return view.RequiredIntIn("sliding_window", 0, kMaxWindow);
+}
+
+absl::Status ReadSlidingLayers(const ConfigView& view, int64_t default_pattern,
+                               std::string_view sliding_rope, DecoderPlan& plan) {
+  SKEP_ASSIGN_OR_RETURN(const int64_t window, ReadWindow(view));
+  SKEP_ASSIGN_OR_RETURN(const auto types, view.LayerTypes(plan.layers.size(), default_pattern));
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    AttentionOptions& attention = plan.layers[i].attention;
+    if (types[i] == "sliding_attention") {
+      attention.window = window;
+      attention.rope = std::string(sliding_rope);
+    } else if (types[i] != "full_attention") {
+      return absl::UnimplementedError(
+          absl::StrCat(view.file(), ": layer_types: '", types[i],
+                       "' is not supported here; full_attention and sliding_attention are"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckEquals(const ConfigView& view, std::string_view key, std::string_view value) {
@@ -174,8 +225,9 @@ absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const Deco
       std::vector<float> divisors;
       if (!rotation.divisors.empty()) divisors = root.OptionalVector(rotation.divisors);
       const int64_t dim = rotation.dim > 0 ? rotation.dim : plan.shape().head_dim;
-      SKEP_ASSIGN_OR_RETURN(rope, Rope::Create(rotation.parameters, dim, plan.max_positions,
-                                               builder.context_length, divisors));
+      SKEP_ASSIGN_OR_RETURN(rope, Rope::Create(WithTensors(rotation.parameters, root), dim,
+                                               plan.max_positions, builder.context_length,
+                                               divisors));
     }
     builder.workspace.AddRotation(name, rope, rotation.query_scale);
   }

@@ -73,8 +73,15 @@ absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_
 // Of a flag that says whether there are biases. GGUF says nothing of them: they are there or not.
 absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool fallback);
 
+// attention_bias, of q, k, v and o, and mlp_bias, as Llama has them, for every layer.
+absl::Status ReadBiases(const ConfigView& view, DecoderPlan& plan);
+
 // "sliding_window", 0 where it is absent.
 absl::StatusOr<int64_t> ReadWindow(const ConfigView& view);
+// Gives the window to those layers that are sliding (see ConfigView::LayerTypes for
+// `default_pattern`), and the RoPE of this name.
+absl::Status ReadSlidingLayers(const ConfigView& view, int64_t default_pattern,
+                               std::string_view sliding_rope, DecoderPlan& plan);
 
 // Unimplemented if the key is present and has another value.
 absl::Status CheckEquals(const ConfigView& view, std::string_view key, std::string_view value);

@@ -1,6 +1,24 @@
 #include "models/layers/attention.h"
 
 namespace skep::models {
+namespace {
+
+// One scale a head, of vectors that files keep apart.
+NormWeights NormOfEachHead(Ops& ops, const Weights& place, int64_t heads, int64_t head_dim,
+                           const NormOptions& options) {
+  std::vector<float> scale;
+  for (int64_t i = 0; i < heads; ++i) {
+    const std::vector<float> head = place.at(i).Vector("weight", head_dim);
+    scale.insert(scale.end(), head.begin(), head.end());
+  }
+  NormWeights norm;
+  norm.kind = options.kind;
+  norm.epsilon = static_cast<float>(options.epsilon);
+  norm.scale = ops.MakeVector(scale);
+  return norm;
+}
+
+}  // namespace
 
 Attention::Attention(Builder& builder, const Weights& weights, const AttentionOptions& options,
                      std::string_view input_role)
@@ -14,7 +32,12 @@ Attention::Attention(Builder& builder, const Weights& weights, const AttentionOp
   k_ = weights.Linear("k_proj", k_width, options.hidden, Partition::kColumn, options.qkv_bias);
   v_ = weights.Linear("v_proj", v_width, options.hidden, Partition::kColumn, options.qkv_bias);
   o_ = weights.Linear("o_proj", options.hidden, out_width, Partition::kRow, options.output_bias);
-  if (options.qk_norm) {
+  if (options.qk_norm && options.norm_each_head) {
+    q_norm_ = NormOfEachHead(builder.ops, weights.at("q_norm"), shape.query_heads, shape.head_dim,
+                             *options.qk_norm);
+    k_norm_ = NormOfEachHead(builder.ops, weights.at("k_norm"), shape.kv_heads, shape.head_dim,
+                             *options.qk_norm);
+  } else if (options.qk_norm) {
     const bool whole_row = options.head_norm == HeadNorm::kWholeRow;
     q_norm_ = weights.Norm("q_norm", whole_row ? q_width : shape.head_dim, *options.qk_norm);
     k_norm_ = weights.Norm("k_norm", whole_row ? k_width : shape.head_dim, *options.qk_norm);

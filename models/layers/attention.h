@@ -24,6 +24,7 @@ struct AttentionOptions {
   // Norms of q and k ("q_norm", "k_norm"), and what they span.
   std::optional<NormOptions> qk_norm;
   HeadNorm head_norm = HeadNorm::kPerHead;
+  bool norm_each_head = false;  // kPerHead with a scale for each: "q_norm.{head}", "k_norm.{head}"
   // Name of a RoPE of the model (see DecoderPlan::ropes). Empty: no rotation.
   std::string rope = "rope";
   bool sinks = false;         // "sinks": a logit a head that takes weight and gives no value

@@ -43,16 +43,14 @@ void AddWeightAndBias(std::string_view canonical, std::string_view file, std::op
   }
 }
 
-void ReplaceRule(std::string_view canonical, std::string_view file,
-                 std::vector<WeightRule>& rules) {
+namespace {
+
+void EraseRules(std::string_view canonical, std::vector<WeightRule>& rules) {
   std::erase_if(rules, [&](const WeightRule& rule) {
     return rule.canonical == absl::StrCat(View(canonical), ".weight") ||
            rule.canonical == absl::StrCat(View(canonical), ".bias");
   });
-  AddWeightAndBias(canonical, file, std::nullopt, rules);
 }
-
-namespace {
 
 constexpr std::string_view kAttention = "model.layers.{}.self_attn.";
 
@@ -66,6 +64,12 @@ std::string Name(std::string_view place, std::string_view name) {
 }
 
 }  // namespace
+
+void ReplaceRule(std::string_view canonical, std::string_view file,
+                 std::vector<WeightRule>& rules) {
+  EraseRules(canonical, rules);
+  AddWeightAndBias(canonical, file, std::nullopt, rules);
+}
 
 void AddFusedQkv(std::string_view fused, const QkvLayout& qkv, std::vector<WeightRule>& rules) {
   const int64_t q = qkv.shape.query_heads * qkv.shape.head_dim;
@@ -91,6 +95,8 @@ void AddInterleavedQk(const QkvLayout& qkv, std::vector<WeightRule>& rules) {
 
 void AddFusedGateUp(std::string_view place, std::string_view fused, int64_t intermediate,
                     std::vector<WeightRule>& rules) {
+  EraseRules(Name(place, ".gate_proj"), rules);
+  EraseRules(Name(place, ".up_proj"), rules);
   AddWeightAndBias(Name(place, ".gate_proj"), fused, Slice(0, intermediate, 2 * intermediate),
                    rules);
   AddWeightAndBias(Name(place, ".up_proj"), fused,
@@ -112,6 +118,9 @@ std::vector<WeightRule> GgufDecoderRules(const QkvLayout& qkv) {
   global("model.embed_tokens", "token_embd");
   global("model.norm", "output_norm");
   global("lm_head", "output");
+  for (const char* factors : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
+    rules.push_back({factors, factors, {}});
+  }
   const auto layer = [&](std::string_view canonical, std::string_view gguf,
                          std::optional<RowMap> rows = std::nullopt) {
     AddWeightAndBias(Name("model.layers.{}.", canonical), Name("blk.{}.", gguf), std::move(rows),

@@ -127,6 +127,7 @@ void ReadAll(FieldReader& fields, RopeParameters& rope) {
   fields.Read("original_max_position_embeddings", rope.original_max_position_embeddings);
   fields.Read("short_factor", rope.short_factor);
   fields.Read("long_factor", rope.long_factor);
+  fields.Read("llama_4_scaling_beta", rope.llama_4_scaling_beta);
 }
 
 // The names that files use, reduced to the six types; empty if unknown.

@@ -24,6 +24,7 @@ struct Aliases {
 
 const std::vector<Aliases>& AliasTable() {
   static const auto* const table = new std::vector<Aliases>{
+      {"vocab_size", {"padded_vocab_size"}},
       {"hidden_size", {"n_embd", "d_model"}},
       {"num_hidden_layers", {"n_layer", "n_layers", "num_layers"}},
       {"num_attention_heads", {"n_head", "n_heads"}},
@@ -36,7 +37,7 @@ const std::vector<Aliases>& AliasTable() {
       {"layer_norm_eps", {"layer_norm_epsilon", "norm_epsilon", "norm_eps", "layernorm_epsilon"}},
       {"rope_theta", {"global_rope_theta", "rotary_emb_base"}},
       {"rope_local_base_freq", {"local_rope_theta"}},
-      {"partial_rotary_factor", {"rotary_pct"}},
+      {"partial_rotary_factor", {"rotary_pct", "rope_pct"}},
       {"hidden_act", {"hidden_activation", "activation_function"}},
       {"hidden_activation", {"hidden_act", "activation_function"}},
       {"num_experts", {"num_local_experts", "n_routed_experts"}},
@@ -44,6 +45,8 @@ const std::vector<Aliases>& AliasTable() {
       {"norm_topk_prob", {"moe_renormalize"}},
       {"n_group", {"num_expert_group"}},
       {"n_shared_experts", {"num_shared_experts"}},
+      {"shared_expert_intermediate_size", {"shared_intermediate_size"}},
+      {"num_nextn_predict_layers", {"num_mtp_layers"}},
       {"dtype", {"torch_dtype"}},
   };
   return *table;

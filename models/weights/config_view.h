@@ -37,6 +37,8 @@ struct RopeParameters {
   int64_t original_max_position_embeddings = 0;  // 0 if neither given nor needed
   std::vector<double> short_factor;              // longrope; in GGUF they are tensors
   std::vector<double> long_factor;               // longrope; in GGUF they are tensors
+  // Ministral 3: queries are multiplied by 1 + beta ln(1 + floor(position / original maximum)).
+  double llama_4_scaling_beta = 0.0;
 };
 
 // What a family assumes where a file is silent.

@@ -60,6 +60,8 @@ constexpr KeyPair kCommonKeys[] = {
     {"attention.clamp_kqv", "clip_qkv"},
     {"attention.max_alibi_bias", "max_alibi_bias"},
     {"use_parallel_residual", "use_parallel_residual"},
+    {"rope.scaling.finetuned", "rope_finetuned"},
+    {"rope.dimension_sections", "mrope_section"},
 };
 
 constexpr KeyPair kTokenizerKeys[] = {
@@ -84,6 +86,12 @@ constexpr KeyPair kScalingKeys[] = {
     {"original_context_length", "original_max_position_embeddings"},
     {"yarn_beta_fast", "beta_fast"},
     {"yarn_beta_slow", "beta_slow"},
+};
+
+// Ministral 3's, which are beside the others in rope_parameters. llama.cpp takes mscale to be 1.
+constexpr KeyPair kMistral3ScalingKeys[] = {
+    {"rope.scaling.yarn_log_multiplier", "mscale_all_dim"},
+    {"attention.temperature_scale", "llama_4_scaling_beta"},
 };
 
 absl::StatusOr<json> ArrayToJson(const GgufFile& gguf, std::string_view key,
@@ -146,7 +154,7 @@ absl::Status Copy(const GgufFile& gguf, std::string_view prefix, absl::Span<cons
   return absl::OkStatus();
 }
 
-// rope.scaling.* as a rope_scaling object; nothing if no type is given.
+// rope.scaling.* as a rope_scaling object; nothing if no type is given or known from tensors.
 absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, json& config) {
   const std::string type_key = absl::StrCat(prefix, "rope.scaling.type");
   std::string type = "none";
@@ -154,6 +162,8 @@ absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, js
     absl::StatusOr<std::string_view> text = gguf.String(type_key);
     if (!text.ok()) return text.status();
     type = std::string(*text);
+  } else if (gguf.Find("rope_factors_long.weight") != nullptr) {
+    type = "longrope";
   } else if (gguf.Has(absl::StrCat(prefix, "rope.scaling.factor"))) {
     type = "linear";  // llama.cpp's default
   }
@@ -175,6 +185,12 @@ absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, js
     absl::StatusOr<double> tenth = gguf.Float(log_multiplier);
     if (!tenth.ok()) return tenth.status();
     scaling["mscale"] = scaling["mscale_all_dim"] = *tenth / 0.1;
+  }
+  if (prefix == "mistral3.") {
+    if (absl::Status status = Copy(gguf, prefix, kMistral3ScalingKeys, scaling); !status.ok()) {
+      return status;
+    }
+    if (scaling.contains("mscale_all_dim")) scaling["mscale"] = 1.0;
   }
   config["rope_scaling"] = std::move(scaling);
   return absl::OkStatus();
@@ -230,10 +246,39 @@ void AddDeepseekDefaults(json& config) {
 
 // What llama.cpp assumes for an architecture where its converter writes nothing.
 void AddArchitectureDefaults(std::string_view architecture, json& config) {
-  if (architecture == "deepseek2") AddDeepseekDefaults(config);
-  if (architecture != "gemma3") return;
-  if (!config.contains("rope_local_base_freq")) config["rope_local_base_freq"] = 10000.0;
-  if (!config.contains("sliding_window_pattern")) config["sliding_window_pattern"] = 6;
+  const auto assume = [&config](const char* key, const json& value) {
+    if (!config.contains(key)) config[key] = value;
+  };
+  if (architecture == "deepseek2") {
+    AddDeepseekDefaults(config);
+  } else if (architecture == "gemma2") {
+    assume("attn_logit_softcapping", 50.0);
+    assume("final_logit_softcapping", 30.0);
+    assume("sliding_window", 4096);
+    assume("sliding_window_pattern", 2);
+  } else if (architecture == "gemma3") {
+    assume("rope_local_base_freq", 10000.0);
+    assume("sliding_window_pattern", 6);
+  }
+}
+
+// Switches that have no key, or one that older files have wrong: the tensors tell.
+void AddWhatTensorsTell(const GgufFile& gguf, std::string_view architecture, json& config) {
+  const auto has = [&gguf](const char* tensor) { return gguf.Find(tensor) != nullptr; };
+  config["tie_word_embeddings"] = !has("output.weight");
+  if (architecture == "stablelm") {
+    config["qk_layernorm"] = has("blk.0.attn_q_norm.weight");
+    config["use_parallel_residual"] = !has("blk.0.ffn_norm.weight");
+  } else if (architecture == "glm4moe") {
+    config["use_qk_norm"] = has("blk.0.attn_q_norm.weight");
+  }
+}
+
+// block_count includes the layers that predict further tokens; Hugging Face's count does not.
+void SubtractNextTokenLayers(json& config) {
+  const int64_t layers = IntOr(config, "num_hidden_layers", 0);
+  const int64_t extra = IntOr(config, "num_nextn_predict_layers", 0);
+  if (extra > 0 && extra < layers) config["num_hidden_layers"] = layers - extra;
 }
 
 }  // namespace
@@ -267,12 +312,9 @@ absl::StatusOr<GgufConfig> TranslateGgufConfig(const GgufFile& gguf) {
       tokens != nullptr && tokens->is_array() && !config.contains("vocab_size")) {
     config["vocab_size"] = tokens->size();
   }
-  config["tie_word_embeddings"] = gguf.Find("output.weight") == nullptr;
-  // block_count counts the layers that guess tokens further ahead, too.
-  const int64_t layers = IntOr(config, "num_hidden_layers", 0);
-  const int64_t ahead = IntOr(config, "num_nextn_predict_layers", 0);
-  if (ahead > 0 && ahead < layers) config["num_hidden_layers"] = layers - ahead;
+  SubtractNextTokenLayers(config);
   AddArchitectureDefaults(*architecture, config);
+  AddWhatTensorsTell(gguf, *architecture, config);
   return result;
 }
 

@@ -1,5 +1,9 @@
-"""Llama, Mistral, Mixtral."""
+"""Llama, Mistral, Mixtral, Ministral."""
 from families.spec import COMMON, LEGACY, LLAMA3, LONGROPE, SUPER, YARN, Spec, rope
+
+MINISTRAL3 = dict(max_position_embeddings=64, head_dim=32) | rope(
+    "yarn", **YARN, beta_fast=32.0, beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0,
+    llama_4_scaling_beta=0.5)
 
 SPECS = [
     Spec("llama_tied", "llama", dict(num_key_value_heads=4, tie_word_embeddings=True),
@@ -19,6 +23,12 @@ SPECS = [
          tokenizer="spm", gguf=("F32", "Q4_1")),
     Spec("mistral_window", "mistral", dict(sliding_window=8), gguf=("F32",),
          gguf_changes=dict(sliding_window=None)),
+    Spec("ministral", "ministral", dict(head_dim=16, sliding_window=8, num_hidden_layers=3, layer_types=[
+        "sliding_attention", "full_attention", "sliding_attention"]), gguf=()),
+    Spec("ministral3", "ministral3", MINISTRAL3, hf=("float32", "wrapped"), gguf=("F32", "Q8_0")),
+    # The text part of Mistral Small 3.1.
+    Spec("mistral3", "mistral", dict(sliding_window=None), hf=("wrapped",), gguf=("F32",),
+         for_converter={"architectures": ["Mistral3ForConditionalGeneration"]}),
     Spec("llama_wide", "llama", dict(hidden_size=256, intermediate_size=512),
          gguf=("F32", *SUPER)),
     Spec("mixtral", "mixtral", dict(num_local_experts=4, num_experts_per_tok=2),

@@ -39,6 +39,7 @@ class Spec:
     rounded: Callable | None = None
     # Write further checkpoints: called with (spec, model, folder of the model, writer).
     more: tuple = ()
+    plain_vocabulary: bool = False     # the converter's own code wants tokens that ours lack
 
 
 def rope(kind, **values):

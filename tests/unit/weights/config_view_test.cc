@@ -392,6 +392,59 @@ TEST(ConfigViewTest, Sections) {
   EXPECT_THAT(std::string(view.Section("other").status().message()), HasSubstr("an object"));
   EXPECT_THAT(std::string(view.Section("inner")->RequiredInt("x").status().message()),
               HasSubstr("config.json, inner"));
+TEST(ConfigViewGguf, SwitchesWithoutKeysAreKnownByTheirTensors) {
+  GgufBuilder phi;
+  phi.String("general.architecture", "phi3")
+      .U32("phi3.context_length", 131072)
+      .U32("phi3.rope.scaling.original_context_length", 4096)
+      .F32("phi3.rope.scaling.attn_factor", 1.25f)
+      .Tensor("rope_factors_long.weight", {8}, 0, 0)
+      .Data(32);
+  EXPECT_EQ(GgufView(phi)->Rope()->type, "longrope");
+  EXPECT_EQ(GgufView(phi)->Rope()->original_max_position_embeddings, 4096);
+  EXPECT_EQ(GgufView(phi)->Rope()->attention_factor, 1.25);
+  GgufBuilder stablelm;  // whose converter once wrote the key wrong
+  stablelm.String("general.architecture", "stablelm")
+      .Key("stablelm.use_parallel_residual", /*type=*/7, Bytes<uint8_t>(1))
+      .Tensor("blk.0.ffn_norm.weight", {8}, 0, 0)
+      .Data(32);
+  EXPECT_EQ(*GgufView(stablelm)->BoolOr("use_parallel_residual", true), false);
+  EXPECT_EQ(*GgufView(stablelm)->BoolOr("qk_layernorm", true), false);
+}
+
+TEST(ConfigViewGguf, LayersForFurtherTokensAreNotCounted) {
+  const auto view = [](uint32_t predicting) {
+    return GgufView(GgufBuilder()
+                        .String("general.architecture", "glm4moe")
+                        .U32("glm4moe.block_count", 47)
+                        .U32("glm4moe.nextn_predict_layers", predicting));
+  };
+  EXPECT_EQ(*view(1)->RequiredInt("num_hidden_layers"), 46);
+  EXPECT_EQ(*view(0)->RequiredInt("num_hidden_layers"), 47);
+  EXPECT_EQ(*view(47)->RequiredInt("num_hidden_layers"), 47);
+}
+
+TEST(ConfigViewGguf, Ministral3ScalesQueries) {
+  const auto view = GgufView(GgufBuilder()
+                                 .String("general.architecture", "mistral3")
+                                 .String("mistral3.rope.scaling.type", "yarn")
+                                 .F32("mistral3.rope.scaling.factor", 16)
+                                 .U32("mistral3.rope.scaling.original_context_length", 16384)
+                                 .F32("mistral3.rope.scaling.yarn_log_multiplier", 1)
+                                 .F32("mistral3.attention.temperature_scale", 0.5f));
+  const auto rope = view->Rope();
+  ASSERT_TRUE(rope.ok()) << rope.status();
+  EXPECT_EQ(rope->llama_4_scaling_beta, 0.5);
+  EXPECT_EQ(rope->mscale, 1.0);
+  EXPECT_EQ(rope->mscale_all_dim, 1.0);
+}
+
+TEST(ConfigViewGguf, Gemma2Defaults) {
+  const auto view = GgufView(GgufBuilder().String("general.architecture", "gemma2"));
+  EXPECT_EQ(*view->RequiredFloat("attn_logit_softcapping"), 50.0);
+  EXPECT_EQ(*view->RequiredFloat("final_logit_softcapping"), 30.0);
+  EXPECT_EQ(*view->RequiredInt("sliding_window"), 4096);
+  EXPECT_THAT(*view->LayerTypes(2, 1), ElementsAre("sliding_attention", "full_attention"));
 }
 
 TEST(ConfigViewGguf, RefusesNonsense) {
