@@ -392,6 +392,8 @@ TEST(ConfigViewTest, Sections) {
   EXPECT_THAT(std::string(view.Section("other").status().message()), HasSubstr("an object"));
   EXPECT_THAT(std::string(view.Section("inner")->RequiredInt("x").status().message()),
               HasSubstr("config.json, inner"));
+}
+
 TEST(ConfigViewGguf, SwitchesWithoutKeysAreKnownByTheirTensors) {
   GgufBuilder phi;
   phi.String("general.architecture", "phi3")
