@@ -19,7 +19,8 @@ PAGE = SOURCE / "MODEL_SUPPORT.md"
 # What models.py calls a family, and the architecture that serves it.
 ALIASES = {"mistral": "llama", "ministral": "llama", "ministral3": "llama", "gemma3_text": "gemma3",
            "granitemoeshared": "granitemoe", "olmo3": "olmo2", "deepseek_v3": "deepseek_v2",
-           "glm4_moe_lite": "deepseek_v2"}
+           "glm4_moe_lite": "deepseek_v2", "gpt_bigcode": "bigcode", "gptj": "gpt_j",
+           "llama4_text": "llama4", "phimoe": "phi_moe", "deepseek": "deepseek_moe"}
 
 INTRODUCTION = """\
 # Models
@@ -57,6 +58,21 @@ DETAILS = """
   made before there were keys for groups get those of the released V2 and V3; files with an unsplit
   `attn_kv_b` load, the part that expands keys as float32 where it is quantised. The layers behind the
   last one, which guess tokens further ahead (MTP), are not used.
+* **gpt_oss** reads the released MXFP4 experts as they are, and keeps YaRN's bounds as fractions, for
+  GGUF files too; llama.cpp rounds them.
+* **llama4** is the text part. GGUF does not store the size of chunks, how queries are scaled where there
+  is no RoPE, nor whether q and k are normed: the released models' values are used.
+* **phi_moe** norms with means taken out and chooses experts by SparseMixer, as the original; llama.cpp has
+  RMS norms and a plain softmax. Beyond the original context it takes LongRoPE's long factors, as the
+  released code does; transformers 5.23 takes the short ones. GGUF stores neither the noise threshold nor
+  the magnitude: the released model's are used.
+* **deepseek_moe** is DeepSeekMoE 16B (V1). The oracle is transformers' Llama with the mixture of DeepSeek
+  V2.
+* **falcon**, **gpt_neox** and **mpt** use the exact GELU; llama.cpp its tanh approximation. Falcon-RW's
+  ALiBi slopes are rounded to BF16 as in the original, but not their products with positions, which there
+  lose the difference of neighbouring positions beyond a few hundred.
+* **bigcode** has no GGUF form with a key-value head for each query head, and **gpt_j** and Falcon-RW have
+  none at all.
 * Dynamic RoPE scaling follows transformers' step-by-step decoding: a key is turned by the angle that
   holds for a sequence which ends there, so that cached keys stay comparable. LongRoPE chooses between
   its lists of factors by the context length that the server allows, once.

@@ -30,22 +30,34 @@ Architecture DecoderFamily(std::string_view name,
           }};
 }
 
+Architecture BigCode();
+Architecture DeepseekMoe();
 Architecture DeepseekV2();
+Architecture Falcon();
 Architecture Gemma();
 Architecture Gemma2();
 Architecture Gemma3();
 Architecture Glm();
 Architecture Glm4();
 Architecture Glm4Moe();
+Architecture Gpt2();
+Architecture GptJ();
+Architecture GptNeoX();
+Architecture GptOss();
 Architecture Granite();
 Architecture GraniteMoe();
 Architecture Helium();
 Architecture Llama();
+Architecture Llama4();
+Architecture MiniMaxM2();
+Architecture Mpt();
 Architecture Olmo();
 Architecture Olmo2();
 Architecture Olmoe();
 Architecture Persimmon();
+Architecture Phi();
 Architecture Phi3();
+Architecture PhiMoe();
 Architecture Qwen2();
 Architecture Qwen2Moe();
 Architecture Qwen3();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -52,6 +53,7 @@ absl::StatusOr<AttentionShape> ReadShape(const ConfigView& view, int64_t hidden,
 absl::StatusOr<NormOptions> ReadNorm(const ConfigView& view, const FamilyDefaults& defaults) {
   NormOptions norm;
   norm.kind = defaults.norm;
+  norm.bias = defaults.norm_bias;
   const bool rms = norm.kind == NormKind::kRms;
   SKEP_ASSIGN_OR_RETURN(
       norm.epsilon, view.FloatOr(rms ? "rms_norm_eps" : "layer_norm_eps", defaults.norm_epsilon));
@@ -159,15 +161,31 @@ absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool
   return present ? Bias::kRequired : Bias::kNone;
 }
 
-absl::Status ReadBiases(const ConfigView& view, DecoderPlan& plan) {
-  SKEP_ASSIGN_OR_RETURN(const Bias attention, ReadBias(view, "attention_bias", false));
-  SKEP_ASSIGN_OR_RETURN(const Bias mlp, ReadBias(view, "mlp_bias", false));
+void SetLinearBias(DecoderPlan& plan, Bias attention, Bias mlp) {
   for (size_t i = 0; i < plan.layers.size(); ++i) {
     plan.layers[i].attention.qkv_bias = attention;
     plan.layers[i].attention.output_bias = attention;
     plan.mlp(i).bias = mlp;
   }
+}
+
+absl::Status ReadBiases(const ConfigView& view, DecoderPlan& plan) {
+  SKEP_ASSIGN_OR_RETURN(const Bias attention, ReadBias(view, "attention_bias", false));
+  SKEP_ASSIGN_OR_RETURN(const Bias mlp, ReadBias(view, "mlp_bias", false));
+  SetLinearBias(plan, attention, mlp);
   return absl::OkStatus();
+}
+
+std::vector<float> AlibiSlopes(int64_t heads, double max_bias) {
+  const auto n = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(heads)));
+  std::vector<float> slopes(heads);
+  for (int64_t i = 0; i < heads; ++i) {
+    int64_t place = i + 1;
+    if (n != heads) place = i < n / 2 ? 2 * (i + 1) : 2 * (i - n / 2) + 1;
+    slopes[i] = static_cast<float>(
+        std::exp2(-max_bias * static_cast<double>(place) / static_cast<double>(n)));
+  }
+  return slopes;
 }
 
 absl::StatusOr<int64_t> ReadWindow(const ConfigView& view) {
@@ -206,6 +224,13 @@ absl::Status CheckBool(const ConfigView& view, std::string_view key, bool value)
   return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(key),
                                                found ? " true" : " false",
                                                " is not supported for this architecture"));
+}
+
+absl::Status CheckNumber(const ConfigView& view, std::string_view key, double value) {
+  SKEP_ASSIGN_OR_RETURN(const double found, view.FloatOr(key, value));
+  if (found == value) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat(view.file(), ": ", View(key), " = ", found,
+                                               " is not supported here; ", value, " is"));
 }
 
 absl::Status CheckZero(const ConfigView& view, std::string_view key, std::string_view feature) {

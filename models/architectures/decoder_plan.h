@@ -50,6 +50,7 @@ struct DecoderPlan {
 // What a family assumes where its files are silent, and what none of its files says.
 struct FamilyDefaults {
   NormKind norm = NormKind::kRms;
+  Bias norm_bias = Bias::kNone;
   double norm_epsilon = 1e-6;
   bool head_dim_required = false;  // else hidden_size / num_attention_heads
   double rope_theta = 10000.0;
@@ -75,6 +76,12 @@ absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool
 
 // attention_bias, of q, k, v and o, and mlp_bias, as Llama has them, for every layer.
 absl::Status ReadBiases(const ConfigView& view, DecoderPlan& plan);
+// Biases of every linear map in every layer.
+void SetLinearBias(DecoderPlan& plan, Bias attention, Bias mlp);
+
+// Of ALiBi's `heads`, the first part of the sequence 2^(-max_bias / n), 2^(-2 max_bias / n), ...
+// for the next power of two n: where there are fewer heads than n, every second one first.
+std::vector<float> AlibiSlopes(int64_t heads, double max_bias);
 
 // "sliding_window", 0 where it is absent.
 absl::StatusOr<int64_t> ReadWindow(const ConfigView& view);
@@ -86,6 +93,7 @@ absl::Status ReadSlidingLayers(const ConfigView& view, int64_t default_pattern,
 // Unimplemented if the key is present and has another value.
 absl::Status CheckEquals(const ConfigView& view, std::string_view key, std::string_view value);
 absl::Status CheckBool(const ConfigView& view, std::string_view key, bool value);
+absl::Status CheckNumber(const ConfigView& view, std::string_view key, double value);
 
 // Unimplemented, naming `feature`, if the key is present and not zero.
 absl::Status CheckZero(const ConfigView& view, std::string_view key, std::string_view feature);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -128,7 +129,8 @@ absl::StatusOr<Rope> Rope::Create(const RopeParameters& given, int64_t head_dim,
                               ? p.factor
                               : static_cast<double>(max_position_embeddings) /
                                     static_cast<double>(p.original_max_position_embeddings);
-    attention_factor = LongRopeAttentionFactor(p, factor);
+    const std::optional<double>& mscale = beyond ? p.long_mscale : p.short_mscale;
+    attention_factor = mscale ? *mscale : LongRopeAttentionFactor(p, factor);
   } else if (p.type != "default") {
     return absl::UnimplementedError(absl::StrCat(
         "RoPE scaling '", p.type,

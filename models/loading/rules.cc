@@ -86,6 +86,16 @@ void AddFusedQkv(std::string_view fused, const QkvLayout& qkv, std::vector<Weigh
   AddWeightAndBias(Name(kAttention, "v_proj"), fused, Slice(q + k, v, q + k + v), rules);
 }
 
+void AddGroupedQkv(std::string_view fused, const AttentionShape& shape, int64_t groups,
+                   std::vector<WeightRule>& rules) {
+  const int64_t q = shape.query_heads / groups * shape.head_dim;
+  const int64_t kv = shape.kv_heads / groups * shape.head_dim;
+  const int64_t rows = q + 2 * kv;
+  AddWeightAndBias(Name(kAttention, "q_proj"), fused, FromGroups(groups, 0, q, rows), rules);
+  AddWeightAndBias(Name(kAttention, "k_proj"), fused, FromGroups(groups, q, kv, rows), rules);
+  AddWeightAndBias(Name(kAttention, "v_proj"), fused, FromGroups(groups, q + kv, kv, rows), rules);
+}
+
 void AddInterleavedQk(const QkvLayout& qkv, std::vector<WeightRule>& rules) {
   AddWeightAndBias(Name(kAttention, "q_proj"), Name(kAttention, "q_proj"),
                    HeadRows(qkv, qkv.shape.query_heads), rules);

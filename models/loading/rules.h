@@ -60,6 +60,9 @@ void AddGgufSandwichNorms(std::vector<WeightRule>& rules);
 void AddFusedQkv(std::string_view fused, const QkvLayout& qkv, std::vector<WeightRule>& rules);
 // The same for separate tensors, where their rows are interleaved: self_attn.{q,k}_proj.
 void AddInterleavedQk(const QkvLayout& qkv, std::vector<WeightRule>& rules);
+// The same from `fused` whose rows are, for each of `groups` groups of heads, [q | k | v].
+void AddGroupedQkv(std::string_view fused, const AttentionShape& shape, int64_t groups,
+                   std::vector<WeightRule>& rules);
 // Canonical <place>.{gate,up}_proj from `fused`, rows [gate | up] of `intermediate` each, in place
 // of whatever rules there are for them.
 void AddFusedGateUp(std::string_view place, std::string_view fused, int64_t intermediate,

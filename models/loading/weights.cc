@@ -11,8 +11,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "models/layers/status_macros.h"
 #include "models/loading/matrix_rows.h"
+#include "models/loading/mxfp4.h"
 #include "models/weights/dequantize.h"
 #include "models/weights/text.h"
 
@@ -24,9 +26,9 @@ constexpr std::array<std::string_view, 3> kWrapperPrefixes = {"", "language_mode
                                                               "model.language_model."};
 
 // Buffers and statistics that checkpoints carry along.
-constexpr std::array<std::string_view, 5> kNeverUsed = {".rotary_emb.inv_freq", ".attn.masked_bias",
-                                                        ".attention.masked_bias", ".attn.bias",
-                                                        "rotary_pos_emb.inv_freq"};
+constexpr std::array<std::string_view, 6> kNeverUsed = {
+    ".rotary_emb.inv_freq", ".attn.masked_bias", ".attention.masked_bias",
+    ".attn.bias",           ".attention.bias",   "rotary_pos_emb.inv_freq"};
 
 constexpr size_t kMostProblemsShown = 20;
 
@@ -168,8 +170,9 @@ const TensorInfo* WeightLoader::FindInWrappers(std::string_view name) const {
 
 WeightLoader::Found WeightLoader::Find(const std::string& canonical) const {
   for (const WeightRule& rule : rules_) {
-    const std::optional<Instance> instance = Apply(rule, canonical);
+    std::optional<Instance> instance = Apply(rule, canonical);
     if (!instance) continue;
+    if (rule.mxfp4) instance->file += "_blocks";
     if (const TensorInfo* tensor = FindInWrappers(instance->file)) {
       return {tensor, &rule, instance->slab};
     }
@@ -254,10 +257,27 @@ absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::Open(const Found& found) 
     return WrongShape(tensor, absl::StrCat("it is stored [in, out], which cannot be read from ",
                                            View(TypeName(tensor.type)), "; F32, F16 and BF16 can"));
   }
-  matrix.transposed =
+  matrix.rewritten =
       Transpose(RowsOf(matrix.type, matrix.columns, matrix.data, matrix.rows)).owned;
-  matrix.data = matrix.transposed.data();
+  matrix.data = matrix.rewritten.data();
   std::swap(matrix.rows, matrix.columns);
+  return matrix;
+}
+
+absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::OpenMxfp4(const Found& found) {
+  const TensorInfo& blocks = *found.tensor;
+  const std::string base(absl::StripSuffix(blocks.name, "_blocks"));
+  const TensorInfo* scales = source_.Find(absl::StrCat(base, "_scales"));
+  if (scales == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", blocks.name, "' without its '", base, "_scales'"));
+  }
+  Use({scales});
+  FileMatrix matrix{TensorType::kMXFP4, 0, 0, nullptr, {}, nullptr, 0};
+  SKEP_ASSIGN_OR_RETURN(matrix.rewritten, RepackMxfp4(blocks, *scales, found.slab));
+  matrix.rows = blocks.shape[1];
+  matrix.columns = blocks.shape[2] * Traits(TensorType::kMXFP4).block_elements;
+  matrix.data = matrix.rewritten.data();
   return matrix;
 }
 
@@ -272,13 +292,14 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
   const TensorInfo& tensor = *found.tensor;
   const WeightRule as_it_is;
   const WeightRule& rule = found.rule != nullptr ? *found.rule : as_it_is;
-  const bool whole = !rule.rows && found.slab < 0 && !rule.transposed && !rule.rows_are_columns;
+  const bool whole = !rule.rows && found.slab < 0 && !rule.transposed && !rule.rows_are_columns &&
+                     !rule.mxfp4;
   if (whole) {
     const auto known = whole_.find(found.tensor);
     if (known != whole_.end()) return known->second;  // tied embeddings
   }
   Use(found);
-  absl::StatusOr<FileMatrix> file = Open(found);
+  absl::StatusOr<FileMatrix> file = rule.mxfp4 ? OpenMxfp4(found) : Open(found);
   if (!file.ok()) {
     Fail(std::string(file.status().message()));
     return nullptr;
@@ -302,7 +323,7 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
     Fail(std::string(matrix.status().message()));
     return nullptr;
   }
-  bytes_by_type_[tensor.type] += (*matrix)->bytes();
+  bytes_by_type_[rule.mxfp4 ? file->type : tensor.type] += (*matrix)->bytes();
   prepared_bytes_ += (*matrix)->bytes();
   if (whole) whole_[found.tensor] = *matrix;
   return *std::move(matrix);

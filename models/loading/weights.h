@@ -57,6 +57,7 @@ struct WeightRule {
   // > 0: the file's tensor has two dimensions, its rows are so many slabs one after another.
   int64_t slabs = 0;
   bool rows_are_columns = false;  // the chosen rows are the columns of the canonical matrix
+  bool mxfp4 = false;             // two tensors, <file>_blocks and <file>_scales: see mxfp4.h
 };
 
 struct NormOptions {
@@ -142,7 +143,7 @@ class WeightLoader final {
     int64_t rows = 0;
     int64_t columns = 0;
     const std::byte* data = nullptr;
-    std::vector<std::byte> transposed;  // what `data` points to where the file's is [in, out]
+    std::vector<std::byte> rewritten;  // what `data` points to where it is not the file's
     // In place of `data`: where the rows are, from `first_row` on.
     std::unique_ptr<QuantizedWeight> quantized;
     int64_t first_row = 0;
@@ -150,6 +151,7 @@ class WeightLoader final {
   Found Find(const std::string& canonical) const;
   const TensorInfo* FindInWrappers(std::string_view name) const;
   absl::StatusOr<FileMatrix> Open(const Found& found) const;
+  absl::StatusOr<FileMatrix> OpenMxfp4(const Found& found);
   absl::Status OpenSlab(const Found& found, FileMatrix& matrix, std::vector<int64_t>& shape) const;
   absl::StatusOr<std::shared_ptr<const PreparedMatrix>> Prepare(const TensorInfo& tensor,
                                                                 const WeightRule& rule,

@@ -25,6 +25,8 @@ namespace {
 constexpr int32_t kBlockSize = 32;
 // Sequences reserve memory for their tokens: a file that claims more is not believed.
 constexpr int64_t kMaxContext = int64_t{1} << 24;
+// Where the configuration has no max_position_embeddings, and its family does without (Falcon).
+constexpr int64_t kUnsaidContext = 2048;
 
 absl::Status CheckOptions(const RunnerOptions& options) {
   if (options.max_sequences < 1 || options.max_sequences > 4096) {
@@ -68,8 +70,11 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
   const ConfigView& config = files.config;
   SKEP_ASSIGN_OR_RETURN(info.hidden_size, config.RequiredInt("hidden_size"));
   SKEP_ASSIGN_OR_RETURN(info.num_layers, config.RequiredInt("num_hidden_layers"));
-  SKEP_ASSIGN_OR_RETURN(int64_t usable,
-                        config.RequiredIntIn("max_position_embeddings", 1, int64_t{1} << 30));
+  int64_t usable = kUnsaidContext;
+  if (config.Has("max_position_embeddings")) {
+    SKEP_ASSIGN_OR_RETURN(usable,
+                          config.RequiredIntIn("max_position_embeddings", 1, int64_t{1} << 30));
+  }
   // The other scalings count their stretch in max_position_embeddings already.
   SKEP_ASSIGN_OR_RETURN(const RopeParameters rope, config.Rope());
   if (rope.type == "dynamic" && rope.factor > 1 && rope.factor < 1 << 20) {

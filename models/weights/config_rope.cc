@@ -124,6 +124,8 @@ void ReadAll(FieldReader& fields, RopeParameters& rope) {
   fields.Read("attention_factor", rope.attention_factor);
   fields.Read("mscale", rope.mscale);
   fields.Read("mscale_all_dim", rope.mscale_all_dim);
+  fields.Read("short_mscale", rope.short_mscale);
+  fields.Read("long_mscale", rope.long_mscale);
   fields.Read("original_max_position_embeddings", rope.original_max_position_embeddings);
   fields.Read("short_factor", rope.short_factor);
   fields.Read("long_factor", rope.long_factor);

@@ -28,7 +28,8 @@ const std::vector<Aliases>& AliasTable() {
       {"hidden_size", {"n_embd", "d_model"}},
       {"num_hidden_layers", {"n_layer", "n_layers", "num_layers"}},
       {"num_attention_heads", {"n_head", "n_heads"}},
-      {"num_key_value_heads", {"n_head_kv", "num_kv_heads", "multi_query_group_num"}},
+      {"num_key_value_heads",
+       {"n_head_kv", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads"}},
       {"head_dim", {"kv_channels"}},
       {"intermediate_size", {"n_inner", "ffn_hidden_size"}},
       {"max_position_embeddings",
@@ -38,7 +39,7 @@ const std::vector<Aliases>& AliasTable() {
       {"rope_theta", {"global_rope_theta", "rotary_emb_base"}},
       {"rope_local_base_freq", {"local_rope_theta"}},
       {"partial_rotary_factor", {"rotary_pct", "rope_pct"}},
-      {"hidden_act", {"hidden_activation", "activation_function"}},
+      {"hidden_act", {"hidden_activation", "activation_function", "activation"}},
       {"hidden_activation", {"hidden_act", "activation_function"}},
       {"num_experts", {"num_local_experts", "n_routed_experts"}},
       {"num_experts_per_tok", {"num_experts_per_token"}},
@@ -47,12 +48,20 @@ const std::vector<Aliases>& AliasTable() {
       {"n_shared_experts", {"num_shared_experts"}},
       {"shared_expert_intermediate_size", {"shared_intermediate_size"}},
       {"num_nextn_predict_layers", {"num_mtp_layers"}},
+      {"clip_qkv", {"attn_config.clip_qkv"}},
+      {"max_alibi_bias", {"attn_config.alibi_bias_max"}},
       {"dtype", {"torch_dtype"}},
   };
   return *table;
 }
 
+// "a.b" is b in the object a.
 const json* FindIn(const json& object, std::string_view key) {
+  if (const size_t dot = key.find('.'); dot != std::string_view::npos) {
+    const json* outer = FindIn(object, key.substr(0, dot));
+    if (outer == nullptr || !outer->is_object()) return nullptr;
+    return FindIn(*outer, key.substr(dot + 1));
+  }
   const auto found = object.find(key);
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }

@@ -1,7 +1,7 @@
 // The hyper-parameters of a model under one set of names, Hugging Face's, whether they come from
 // config.json (the released or the transformers-5 dialect, with or without a text_config wrapper)
-// or from GGUF metadata. Lookups know the usual aliases (n_embd for hidden_size, ...). A JSON null
-// counts as absent.
+// or from GGUF metadata. Lookups know the usual aliases (n_embd for hidden_size, ...). A key with a
+// dot looks into an object ("attn_config.clip_qkv"). A JSON null counts as absent.
 
 #ifndef SKEP_MODELS_WEIGHTS_CONFIG_VIEW_H_
 #define SKEP_MODELS_WEIGHTS_CONFIG_VIEW_H_
@@ -35,6 +35,8 @@ struct RopeParameters {
   std::optional<double> mscale;                  // yarn
   std::optional<double> mscale_all_dim;          // yarn
   int64_t original_max_position_embeddings = 0;  // 0 if neither given nor needed
+  std::optional<double> short_mscale;            // longrope of PhiMoE: attention factors for
+  std::optional<double> long_mscale;             // contexts within the original, and beyond it
   std::vector<double> short_factor;              // longrope; in GGUF they are tensors
   std::vector<double> long_factor;               // longrope; in GGUF they are tensors
   // Ministral 3: queries are multiplied by 1 + beta ln(1 + floor(position / original maximum)).

@@ -62,6 +62,7 @@ constexpr KeyPair kCommonKeys[] = {
     {"use_parallel_residual", "use_parallel_residual"},
     {"rope.scaling.finetuned", "rope_finetuned"},
     {"rope.dimension_sections", "mrope_section"},
+    {"interleave_moe_layer_step", "interleave_moe_layer_step"},
 };
 
 constexpr KeyPair kTokenizerKeys[] = {
@@ -269,6 +270,8 @@ void AddWhatTensorsTell(const GgufFile& gguf, std::string_view architecture, jso
   if (architecture == "stablelm") {
     config["qk_layernorm"] = has("blk.0.attn_q_norm.weight");
     config["use_parallel_residual"] = !has("blk.0.ffn_norm.weight");
+  } else if (architecture == "falcon") {
+    config["num_ln_in_parallel_attn"] = has("blk.0.attn_norm_2.weight") ? 2 : 1;
   } else if (architecture == "glm4moe") {
     config["use_qk_norm"] = has("blk.0.attn_q_norm.weight");
   }

@@ -68,9 +68,16 @@ FAMILIES = sorted(path.stem for path in (HERE / "families").glob("*.py") if path
 # --- models ----------------------------------------------------------------------------------
 
 
+def new_model(spec, changes=None):
+    config = transformers.AutoConfig.for_model(spec.oracle_config or spec.family,
+                                               **(spec.full_config() | (changes or {})))
+    if spec.oracle is not None:
+        return spec.oracle(config)
+    return transformers.AutoModelForCausalLM.from_config(config, attn_implementation=spec.attention)
+
+
 def make_model(spec):
-    config = transformers.AutoConfig.for_model(spec.family, **(BASE | spec.config))
-    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    model = new_model(spec)
     generator = torch.Generator().manual_seed(zlib.crc32(spec.name.encode()))
     with torch.no_grad():
         learned = [(name, buffer) for name, buffer in model.named_buffers()
@@ -97,11 +104,9 @@ def redraw(spec, name, parameter, noise):
 
 def with_weights(spec, state, changes=None):
     """The model in float32 with these values, and perhaps with other settings."""
-    config = transformers.AutoConfig.for_model(spec.family, **(BASE | spec.config | (changes or {})))
-    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
-    model = model.float().eval()
+    model = new_model(spec, changes).float().eval()
     missing, unexpected = model.load_state_dict(state, strict=False)
-    missing = [m for m in missing if not (m == "lm_head.weight" and config.tie_word_embeddings)]
+    missing = [m for m in missing if not (m == "lm_head.weight" and model.config.tie_word_embeddings)]
     if missing or unexpected:
         raise ValueError(f"{spec.name}: missing {missing}, unexpected {unexpected}")
     model.tie_weights()
@@ -140,6 +145,9 @@ def save_hf(spec, model, kind, folder):
     many files with an index; stacked: experts as transformers 5 holds them; released, wrapped,
     chatglm, mtp: see released_config(), wrap(), rename_to_chatglm(), add_next_token_layer()."""
     options = {"save_original_format": False} if kind == "stacked" else {}
+    if spec.save is not None:
+        spec.save(spec, model, folder)
+        return tiny_tokenizers.save(spec.tokenizer, folder)
     model.save_pretrained(folder, max_shard_size="60KB" if kind == "sharded" else "1GB", **options)
     if kind == "released" or (kind == "wrapped" and spec.released):
         released_config(spec, folder / "config.json")
@@ -375,7 +383,7 @@ class Writer:
 
     def entry(self):
         return {"name": self.spec.name, "family": self.spec.family,
-                "vocab_size": (BASE | self.spec.config)["vocab_size"], "schedule": self.spec.schedule,
+                "vocab_size": self.spec.full_config()["vocab_size"], "schedule": self.spec.schedule,
                 "routes": any("experts" in key for key in self.spec.config),
                 "sequences": self.sequences, "references": self.references,
                 "checkpoints": self.checkpoints}
@@ -389,9 +397,17 @@ def round_constants(model):
     return model
 
 
-def write_safetensors(spec, model, out, writer):
+def write_safetensors(spec, model, out, writer, quantizer):
     for kind in spec.hf:
-        if kind == "bfloat16":
+        if kind in spec.custom:
+            folder = out / spec.name / kind
+            state = spec.custom[kind](spec, model, folder, quantizer)
+            tiny_tokenizers.save(spec.tokenizer, folder)
+            if state is not None:
+                writer.reference(kind, with_weights(spec, state))
+            writer.checkpoint(kind, "safetensors", "F32" if state is None else kind.upper(),
+                              "float32" if state is None else kind)
+        elif kind == "bfloat16":
             rounded = {k: v.to(torch.bfloat16) for k, v in model.state_dict().items()}
             save_hf(spec, with_weights(spec, rounded).to(torch.bfloat16), kind,
                     out / spec.name / kind)
@@ -464,7 +480,7 @@ def generate(out, previous):
             model = make_model(spec)
             writer = Writer(spec, out, make_sequences(spec, model))
             writer.reference("float32", model)
-            write_safetensors(spec, model, out, writer)
+            write_safetensors(spec, model, out, writer, quantizer)
             write_gguf(spec, model, out, writer, quantizer)
             for write in spec.more:
                 write(spec, model, out / spec.name, writer)

@@ -40,6 +40,19 @@ class Spec:
     # Write further checkpoints: called with (spec, model, folder of the model, writer).
     more: tuple = ()
     plain_vocabulary: bool = False     # the converter's own code wants tokens that ours lack
+    attention: str = "eager"           # transformers' implementation of it
+    base: bool = True                  # config is on top of BASE
+    # Further forms: what writes one of `hf`, called with (spec, model, folder, quantizer). It may
+    # return the values that the files hold, as a state dict, where they are not the model's.
+    custom: dict = dataclasses.field(default_factory=dict)
+    # Families without a class in transformers: the class whose configuration is closest, what makes
+    # the model from it, and what writes the folder as it is released.
+    oracle_config: str = ""
+    oracle: object = None
+    save: object = None
+
+    def full_config(self):
+        return (BASE if self.base else {}) | self.config
 
 
 def rope(kind, **values):

@@ -141,6 +141,15 @@ TEST(ConfigViewTest, AliasesAndWrappers) {
   EXPECT_EQ(wrapped.model_type(), "inner");
 }
 
+TEST(ConfigViewTest, DotsLookIntoObjects) {
+  const ConfigView view = View(R"({"attn_config": {"clip_qkv": 4, "qk_ln": null}, "alibi": true})");
+  EXPECT_EQ(*view.FloatOr("attn_config.clip_qkv", 0), 4);
+  EXPECT_EQ(*view.FloatOr("clip_qkv", 0), 4);
+  EXPECT_FALSE(view.Has("attn_config.qk_ln"));
+  EXPECT_FALSE(view.Has("alibi.clip_qkv"));
+  EXPECT_FALSE(view.Has("rope.theta"));
+}
+
 TEST(ConfigViewTest, GenerationConfigIsASeparateView) {
   const ConfigView view = View(R"({"eos_token_id": 2, "temperature": 9})",
                                R"({"eos_token_id": [7, 2], "temperature": 0.6, "top_k": 50})");
