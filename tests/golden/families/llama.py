@@ -23,8 +23,9 @@ SPECS = [
          tokenizer="spm", gguf=("F32", "Q4_1")),
     Spec("mistral_window", "mistral", dict(sliding_window=8), gguf=("F32",),
          gguf_changes=dict(sliding_window=None)),
-    Spec("ministral", "ministral", dict(head_dim=16, sliding_window=8, num_hidden_layers=3, layer_types=[
-        "sliding_attention", "full_attention", "sliding_attention"]), gguf=()),
+    Spec("ministral", "ministral",
+         dict(head_dim=16, sliding_window=8, num_hidden_layers=3,
+              layer_types=["sliding_attention", "full_attention", "sliding_attention"]), gguf=()),
     Spec("ministral3", "ministral3", MINISTRAL3, hf=("float32", "wrapped"), gguf=("F32", "Q8_0")),
     # The text part of Mistral Small 3.1.
     Spec("mistral3", "mistral", dict(sliding_window=None), hf=("wrapped",), gguf=("F32",),

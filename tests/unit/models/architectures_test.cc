@@ -1,0 +1,88 @@
+// What architectures refuse, by configuration alone; what they compute is in tests/golden.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "models/registry.h"
+
+namespace skep::models {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kShape[] =
+    R"("hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 384,
+       "num_attention_heads": 4, "head_dim": 16, "max_position_embeddings": 256)";
+
+// The status of a model of this type with the usual shape and these keys.
+absl::Status Check(const std::string& model_type, const std::string& keys) {
+  const std::string config = "{\"model_type\": \"" + model_type + "\", " + kShape +
+                             (keys.empty() ? "" : ", " + keys) + "}";
+  const auto view = ConfigView::FromJson(config, /*generation=*/"", "config.json");
+  if (!view.ok()) return view.status();
+  const auto architecture = FindArchitecture(*view);
+  if (!architecture.ok()) return architecture.status();
+  return (*architecture)->check(*view);
+}
+
+struct Refusal {
+  std::string model_type;
+  std::string keys;
+  std::string message;
+};
+
+TEST(ArchitecturesTest, RefuseWhatTheyDoNotImplement) {
+  const std::vector<Refusal> refusals = {
+      {"phi3", R"("attention_bias": true)", "attention_bias true is not supported"},
+      {"phi3", R"("hidden_act": "quick_gelu")", "activation 'quick_gelu' is not supported"},
+      {"gemma", R"("use_bidirectional_attention": true)", "use_bidirectional_attention true"},
+      {"chatglm", R"("position_encoding_2d": true)", "the first ChatGLM-6B is not supported"},
+      {"chatglm", R"("rmsnorm": false)", "rmsnorm false is not supported"},
+      {"chatglm", R"("apply_residual_connection_post_layernorm": true)", "post_layernorm true"},
+      {"glm4", R"("mrope_section": [2, 3, 3])", "RoPE in sections (mrope_section)"},
+      {"ministral", R"("layer_types": ["full_attention", "chunked_attention"])",
+       "layer_types: 'chunked_attention' is not supported"},
+  };
+  for (const Refusal& refusal : refusals) {
+    const absl::Status status = Check(refusal.model_type, refusal.keys);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << refusal.keys << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(refusal.message));
+  }
+}
+
+TEST(ArchitecturesTest, RefuseValuesThatCannotBe) {
+  const std::vector<Refusal> refusals = {
+      {"granite", R"("logits_scaling": 0)", "logits_scaling, which logits are divided by, is 0"},
+      {"granitemoeshared",
+       R"("num_local_experts": 4, "num_experts_per_tok": 2, "shared_intermediate_size": -1)",
+       "shared_intermediate_size -1 is out of range"},
+      {"granitemoe", R"("num_local_experts": 4, "num_experts_per_tok": 5)",
+       "'num_experts_per_tok' is 5, expected 1 to 4"},
+      {"smollm3", R"("no_rope_layers": [1, 0, 1])",
+       "no_rope_layers has 3 entries, but one for each of 2 layers is right"},
+      {"smollm3", R"("no_rope_layer_interval": 0)", "'no_rope_layer_interval' is 0"},
+      {"gemma2", R"("query_pre_attn_scalar": 0)", "query_pre_attn_scalar must be above 0"},
+      {"glm4_moe",
+       R"("n_routed_experts": 4, "num_experts_per_tok": 3, "n_shared_experts": 1,
+          "moe_intermediate_size": 32, "n_group": 2, "topk_group": 1)",
+       "cannot give 3 experts a token"},
+  };
+  for (const Refusal& refusal : refusals) {
+    const absl::Status status = Check(refusal.model_type, refusal.keys);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << refusal.keys << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(refusal.message));
+  }
+}
+
+TEST(ArchitecturesTest, TakeTheUsualShape) {
+  for (const char* model_type :
+       {"gemma", "phi3", "granite", "olmo", "olmo2", "glm", "glm4", "chatglm", "starcoder2",
+        "smollm3", "helium", "stablelm", "persimmon", "ministral"}) {
+    EXPECT_TRUE(Check(model_type, "").ok()) << model_type << ": " << Check(model_type, "");
+  }
+}
+
+}  // namespace
+}  // namespace skep::models
