@@ -19,7 +19,8 @@ enum class Frame {
 };
 
 struct FrameSyntax {
-  std::vector<std::string_view> open;   // begins a header
+  // Begins a header; the first begins it anew wherever it stands.
+  std::vector<std::string_view> open;
   std::string_view message;             // ends it: the message follows
   std::vector<std::string_view> close;  // ends a message
 };

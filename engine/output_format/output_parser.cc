@@ -180,8 +180,11 @@ void OutputParser::Marker(Action action, std::string_view text) {
       return;
     case Action::kOpenHeader:
       if (mode_ == Mode::kHeader) {
-        AddToHeader(text);
-        return;
+        if (text != output::SyntaxOf(frame_).open[0]) {
+          AddToHeader(text);
+          return;
+        }
+        GiveBack(std::exchange(raw_, std::string()));  // what began was no header
       }
       header_ = raw_ = std::string(text);
       raw_.insert(0, space_);

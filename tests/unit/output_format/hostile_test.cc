@@ -1,0 +1,140 @@
+// What no model should write: every format must take it in its stride.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/unit/output_format/parsing.h"
+
+namespace skep::engine {
+namespace {
+
+const ToolSchemas& Tools() {
+  static const auto* const tools = new ToolSchemas(nlohmann::ordered_json::parse(
+      R"([{"name": "f", "parameters": {"properties": {"s": {"type": "string"}}}}])"));
+  return *tools;
+}
+
+// Each of the tool call formats, with one of the reasoning formats.
+std::vector<OutputFormat> AllFormats() {
+  std::vector<OutputFormat> formats;
+  const std::vector<std::string_view> reasoning = ReasoningFormatNames();
+  size_t i = 0;
+  for (std::string_view name : ToolCallFormatNames()) {
+    formats.push_back(Format(name, reasoning[i++ % reasoning.size()]));
+  }
+  for (std::string_view name : reasoning) formats.push_back(Format("none", name));
+  return formats;
+}
+
+// The format's own pieces, shuffled with what may stand between them.
+std::string Shuffled(const OutputFormat& format, std::mt19937& random) {
+  std::vector<std::string_view> pieces = format.Literals();
+  for (std::string_view more :
+       {"f", "{\"name\": \"f\", \"arguments\": {\"s\": 1}}", "{", "}", "[", "]", "(", ")", "\"",
+        "\n", " ", ",", "f(s='x')", "\\", "{\"s\": \"", "s", "é", "1", "name", "functions.f:0",
+        "<", ">", "/", "to=f", "all\n", "=", "'", "null"}) {
+    pieces.push_back(more);
+  }
+  std::string text;
+  for (unsigned n = random() % 24; n > 0; --n) text += pieces[random() % pieces.size()];
+  return text;
+}
+
+TEST(HostileOutputTest, ShuffledMarkers) {
+  std::mt19937 random(11);
+  for (const OutputFormat& format : AllFormats()) {
+    for (int i = 0; i < 1500; ++i) {
+      const std::string text = Shuffled(format, random);
+      const Parsed whole = Parse(format, Tools(), {text});
+      ASSERT_EQ(Parse(format, Tools(), Characters(text)), whole)
+          << format.tool_call_name() << ", " << format.reasoning_name() << ": " << text;
+    }
+  }
+}
+
+// Megabytes of what could be read again and again: a test that is not linear would take hours.
+TEST(HostileOutputTest, LongOutputsTakeLinearTime) {
+  constexpr size_t kBytes = 1 << 20;
+  const auto repeated = [](std::string_view unit) {
+    std::string text;
+    while (text.size() < kBytes) text += unit;
+    return text;
+  };
+  for (const OutputFormat& format : AllFormats()) {
+    std::vector<std::string> texts = {repeated(" "), repeated("<"), repeated("[{\"")};
+    for (std::string_view literal : format.Literals()) {
+      texts.push_back(repeated(std::string(literal.substr(0, literal.size() - 1))));
+      if (texts.size() > 5) break;
+    }
+    std::string open;
+    for (std::string_view literal : format.Literals()) open += literal;
+    texts.push_back(repeated(open));
+    for (const std::string& text : texts) {
+      const Parsed parsed = Parse(format, Tools(), {text});
+      EXPECT_LE(parsed.content.size() + parsed.reasoning.size(), text.size() + text.size() / 8);
+    }
+  }
+}
+
+TEST(HostileOutputTest, LongArgumentsTakeLinearTime) {
+  const std::string value(4 << 20, 'x');
+  const struct {
+    const char *format, *before, *after;
+  } rows[] = {
+      {"hermes", "<tool_call>{\"name\": \"f\", \"arguments\": {\"s\": \"", "\"}}"},
+      {"mistral", "[TOOL_CALLS]f[ARGS]{\"s\": \"", "\"}"},
+      {"qwen3-coder", "<function=f><parameter=s>", "</parameter></function>"},
+      {"qwen3-coder", "<function=f><parameter=other>", "</parameter></function>"},
+      {"pythonic", "[f(s='", "')]"},
+      {"gemma-4", "<|tool_call>call:f{s:<|\"|>", "<|\"|>}<tool_call|>"},
+  };
+  for (const auto& row : rows) {
+    const OutputFormat format = Format(row.format);
+    const std::string text = row.before + value + row.after;
+    EXPECT_EQ(Parse(format, Tools(), {text}).calls.size(), 1u) << row.format;
+    const std::string cut = row.before + value;
+    EXPECT_EQ(Parse(format, Tools(), {cut}).content, cut) << row.format;
+  }
+}
+
+// Outputs of the golden data with random mistakes.
+TEST(HostileOutputTest, DamagedOutputs) {
+  const char* golden = std::getenv("SKEP_GOLDEN_DIR");
+  ASSERT_NE(golden, nullptr);
+  const std::string folder = std::string(golden) + "/output_formats/";
+  std::ifstream sources(folder + "templates.json"), lines(folder + "cases.jsonl");
+  const auto templates = nlohmann::json::parse(sources);
+  std::mt19937 random(17);
+  int cases = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (++cases % 4 != 0) continue;
+    const auto from = nlohmann::json::parse(line);
+    const OutputFormat format =
+        Format("auto", "auto", templates.at(from["template"]).get<std::string>());
+    const std::string output = from["output"];
+    for (int i = 0; i < 12; ++i) {
+      std::string text = output;
+      for (unsigned edits = 1 + random() % 3; edits > 0 && !text.empty(); --edits) {
+        const size_t at = random() % text.size();
+        if (random() % 2 == 0) {
+          text.erase(at, 1 + random() % 4);
+        } else {
+          text.insert(at, 1, "{}[]\"<>|\\ \n,:=/a0"[random() % 17]);
+        }
+      }
+      const Parsed whole = Parse(format, Tools(), {text}, from["prompt_end"].get<std::string>());
+      std::vector<std::string_view> bytes;
+      for (size_t at = 0; at < text.size(); ++at) bytes.push_back(std::string_view(text).substr(at, 1));
+      ASSERT_EQ(Parse(format, Tools(), bytes, from["prompt_end"].get<std::string>()), whole) << text;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace skep::engine
