@@ -243,7 +243,7 @@ class PatternCallParser final : public CallParser {
     if (space == std::string_view::npos) return true;
     const std::string_view rest = Trim(text.substr(space));
     return std::any_of(candidates_.begin(), candidates_.end(), [rest](const Candidate& candidate) {
-      return candidate.literal.starts_with(rest);
+      return candidate.literal.starts_with(rest) || candidate.literal.find(' ') != rest.npos;
     });
   }
 

@@ -233,7 +233,7 @@ std::vector<CallSpec> JsonSpecs() {
        .open = {"<|function_call|>", "function call<|role_sep|>",
                 "<|message_sep|>\n\nfunction call<|role_sep|>"},
        .json = true,
-       .detect = {{.all = {"<|function_call|>"}}, {.all = {"function call<|role_sep|>"}}}},
+       .detect = {{.all = {"<|function_call|>"}}, {.all = {"function call", "<|role_sep|>"}}}},
       {.name = "lfm2",
        .open = {"<|tool_call_start|>"},
        .close = {"<|tool_call_end|>"},

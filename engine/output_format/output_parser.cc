@@ -143,14 +143,14 @@ void OutputParser::SetMarkers() {
     add_all(headers.open, Action::kOpenHeader);
     add_all(headers.close, Action::kCloseMessage);
     if (reasoning_ != nullptr) {
-      if (thinking) add_all(reasoning_->close, Action::kAnswer);
+      if (!thinking) add_all(reasoning_->dropped, Action::kDrop);
+      add_all(reasoning_->close, Action::kAnswer);
       add_all(reasoning_->open, Action::kReason);
     }
     if (calls_ != nullptr && (!thinking || (reasoning_ != nullptr && reasoning_->ended_by_call))) {
       add_all(calls_->spec.open, Action::kGroup);
       add(CallMarker(*calls_), Action::kCall);
     }
-    if (reasoning_ != nullptr && !thinking) add_all(reasoning_->dropped, Action::kDrop);
     add_all(options_.stray_markers, Action::kDrop);
   }
   scanner_.SetMarkers(std::move(markers));
@@ -168,6 +168,11 @@ void OutputParser::Marker(Action action, std::string_view text) {
       Enter(Mode::kReasoning);
       return;
     case Action::kAnswer:
+      // Of thoughts that were never begun it tells that there are none.
+      if (mode_ == Mode::kContent && any_content_) {
+        Text(text);
+        return;
+      }
       EndSegment();
       joint_ = false;
       Enter(Mode::kContent);

@@ -65,6 +65,9 @@ CHANGED = {
     # Nothing tells text from markup.
     "MiniMax-M3": lambda m: uses(m, "blank"),
 }
+# Templates that write the beginning of the thoughts only where the model is to go on, and how these
+# end.
+KEEP_PROMPT = {"Apriel-1.6-15b-Thinker-fixed": "[BEGIN FINAL RESPONSE]"}
 REASONING_KEYS = ["reasoning_content", "thinking", "reasoning"]
 EXTRAS = [{}, {"enable_thinking": True, "thinking": True}]
 
@@ -108,20 +111,22 @@ def common_prefix(a, b):
 def without_end(text):
     while True:
         text = text.rstrip()
-        end = next((end for end in ENDS if text.endswith(end)), None)
+        end = next((end for end in [*ENDS, "<|end|>"] if text.endswith(end)), None)
         if end is None:
             return text
         text = text[:-len(end)]
 
 
-def output_of(source, message, extra):
+def output_of(name, source, message, extra):
     """What the prompt ends with, and the output behind it."""
     before = render(source, [USER], extra, add_generation_prompt=False)
     prompt = render(source, [USER], extra)
     whole = render(source, [USER, message], extra, add_generation_prompt=False)
     if not prompt.startswith(before) or not whole.startswith(before):
         return None
-    if not whole.startswith(prompt):
+    if name in KEEP_PROMPT:
+        whole = prompt + whole[len(before + common_prefix(prompt[len(before):], whole[len(before):])):]
+    elif not whole.startswith(prompt):
         prompt = before + common_prefix(prompt[len(before):], whole[len(before):])
     output = without_end(whole[len(prompt):])
     # Rendered as several turns.
@@ -140,7 +145,7 @@ def cases(name, source):
                 if as_text and not calls or CHANGED.get(name, lambda m: False)(make(False)):
                     continue
                 try:
-                    found = output_of(source, message, extra)
+                    found = output_of(name, source, message, extra)
                 except Exception:  # the template does not take such a message
                     continue
                 if found is None:
@@ -148,7 +153,12 @@ def cases(name, source):
                 prompt_end, output = found
                 plain = make(False).get("tool_calls", [])
                 # What the template leaves out, nobody can find.
-                if plain and not all(call["function"]["name"] in output for call in plain):
+                names = [call["function"]["name"] for call in plain]
+                if any(output.count(one) < names.count(one) for one in names):
+                    continue
+                # Thoughts that the model had to end, left out.
+                opened = re.search(r"<think>\s*$", prompt_end) or name in KEEP_PROMPT
+                if opened and KEEP_PROMPT.get(name, "</think>") not in output:
                     continue
                 if as_text and json.dumps(calls[0]["function"]["arguments"]) in output:
                     continue  # text in the place of an object

@@ -34,7 +34,7 @@ TEST(OutputParserTest, TextWithoutMarkersIsLeftAsItIs) {
   const OutputFormat format = Format("hermes", "think");
   for (const std::string text :
        {"", " ", "\n\n Hello \n ", "a < b > c", "<", "<think", "x<tool_call", "Grüße 🐝\n",
-        "<|im_start|>", "</think> alone", "</tool_call>", "[TOOL_CALLS]{}", "{\"name\": \"f\"}"}) {
+        "<|im_start|>", "so </think> it is", "</tool_call>", "[TOOL_CALLS]{}", "{\"name\": \"f\"}"}) {
     EXPECT_EQ(ParseText(text, format), Content(text));
     EXPECT_EQ(ParseText(text, OutputFormat()), Content(text));
   }
@@ -130,6 +130,7 @@ TEST(OutputParserTest, Thoughts) {
   EXPECT_EQ(ParseText("<think>\n\n</think>\n\nc", format), Content("c"));
   EXPECT_EQ(ParseText("\n\nc", format, NoTools(), "<think>\n\n</think>\n\n"), Content("c"));
   EXPECT_EQ(ParseText("</think>c", format, NoTools(), "<think>"), Content("c"));
+  EXPECT_EQ(ParseText("</think>\n\nc", format), Content("c"));
   EXPECT_EQ(ParseText("a<think>b</think>c<think>d</think>", format),
             (Parsed{.content = "ac", .reasoning = "b\nd"}));
   // Calls that are only thought of.
