@@ -160,7 +160,7 @@ void OutputParser::Marker(Action action, std::string_view text) {
   switch (action) {
     case Action::kReason:
       if (mode_ == Mode::kReasoning) {  // again what the prompt ended with, or a mere mention
-        if (!segment_empty_) Text(text);
+        if (!segment_empty_) Mention(text);
         return;
       }
       EndSegment();
@@ -170,7 +170,7 @@ void OutputParser::Marker(Action action, std::string_view text) {
     case Action::kAnswer:
       // Of thoughts that were never begun it tells that there are none.
       if (mode_ == Mode::kContent && any_content_) {
-        Text(text);
+        Mention(text);
         return;
       }
       EndSegment();
@@ -206,6 +206,12 @@ void OutputParser::Marker(Action action, std::string_view text) {
       Enter(Mode::kContent);
       return;
   }
+}
+
+// A marker that means nothing where it stands.
+void OutputParser::Mention(std::string_view text) {
+  const std::vector<std::string_view>& stray = options_.stray_markers;
+  if (std::find(stray.begin(), stray.end(), text) == stray.end()) Text(text);
 }
 
 // What was before a marker is complete; the space between the two goes.

@@ -73,6 +73,7 @@ class OutputParser final : private output::CallSink {
   void SetMarkers();
   void Text(std::string_view text);
   void Marker(Action action, std::string_view text);
+  void Mention(std::string_view text);
   void EndSegment();
 
   void AddToHeader(std::string_view text);
