@@ -20,7 +20,7 @@
 namespace skep::engine {
 
 class OutputFormat;  // engine/output_format/output_format.h
-class Tokenizer;  // engine/tokenizer/tokenizer.h
+class Tokenizer;     // engine/tokenizer/tokenizer.h
 struct RenderedChat;
 class ChatTemplate;  // engine/chat_template/chat_template.h
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "engine/error.h"
 #include "engine/answer_format.h"
+#include "engine/error.h"
 #include "engine/live_request.h"
 #include "engine/output_format/output_parser.h"
 #include "engine/output_format/parsed_output.h"
@@ -35,8 +35,8 @@ std::unique_ptr<OutputParser> MakeParser(const LiveRequest& live, const AnswerFo
                                          int32_t index) {
   if (live.answer_context == nullptr) return nullptr;
   OutputParser::Options options;
-  options.id_seed = ProcessSeed() ^ (static_cast<uint64_t>(live.id) << 20) ^
-                    (static_cast<uint64_t>(index) << 8);
+  options.id_seed =
+      ProcessSeed() ^ (static_cast<uint64_t>(live.id) << 20) ^ (static_cast<uint64_t>(index) << 8);
   if (live.request.skip_special_tokens) {
     options.stray_markers.assign(format.marker_texts().begin(), format.marker_texts().end());
   }
@@ -174,8 +174,8 @@ void RequestOutput::End(Sequence& sequence, FinishReason reason, TokenId stop_to
   last_reason_ = reason;
   delta.finish = {
       .reason = reason, .stop_token = stop_token, .generated_tokens = sequence.output.tokens()};
-  delta.finish.tool_calls = reason == FinishReason::kStop && sequence.parser != nullptr &&
-                            sequence.parser->calls() > 0;
+  delta.finish.tool_calls =
+      reason == FinishReason::kStop && sequence.parser != nullptr && sequence.parser->calls() > 0;
   if (by_stop_string) delta.finish.stop_string = sequence.output.stop_string();
 }
 

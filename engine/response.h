@@ -40,7 +40,7 @@ struct FinishInfo {
 // character, a possible stop string or a possible marker is incomplete; at the end they agree.
 struct OutputDelta {
   uint32_t index = 0;  // 0 .. n-1
-  std::string text;  // the content, where the answer is taken apart
+  std::string text;    // the content, where the answer is taken apart
   std::string reasoning;
   std::vector<ToolCallDelta> tool_calls;
   std::vector<TokenId> token_ids;

@@ -63,7 +63,6 @@ std::unique_ptr<CallParser> MakePatternCallParser(const CallSyntax& syntax,
                                                   const ToolSchemas& schemas, bool opened,
                                                   std::string_view name, CallSink& sink);
 
-
 }  // namespace skep::engine::output
 
 #endif  // SKEP_ENGINE_OUTPUT_FORMAT_CALL_PARSER_H_

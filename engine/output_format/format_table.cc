@@ -238,7 +238,8 @@ std::vector<CallSpec> JsonSpecs() {
        .open = {"<|tool_call_start|>"},
        .close = {"<|tool_call_end|>"},
        .python = true,
-       .detect = {{.all = {"<|tool_call_start|>"}}, {.all = {"<|tool_list_start|>"}},
+       .detect = {{.all = {"<|tool_call_start|>"}},
+                  {.all = {"<|tool_list_start|>"}},
                   {.all = {"List of tools: ["}}}},
       {.name = "internlm",
        .open = {"<|action_start|><|plugin|>", "<|action_start|> <|plugin|>"},
@@ -287,8 +288,7 @@ std::vector<CallSpec> JsonSpecs() {
        .json = true,
        .python = true,
        .bare = true,
-       .detect = {{.all = {"<|python_tag|>"}},
-                  {.all = {"<|start_header_id|>", "\"parameters\""}}}},
+       .detect = {{.all = {"<|python_tag|>"}}, {.all = {"<|start_header_id|>", "\"parameters\""}}}},
       // Only by its name: its templates say nothing that is not in others too.
       {.name = "pythonic", .python = true, .bare = true},
   };

@@ -60,12 +60,12 @@ struct CallSpec {
   std::vector<std::string_view> close;
   // How calls are written inside; where there is more than one way, the first character tells:
   // '{' and '[' begin JSON, else the pattern is tried, else Python.
-  bool json = false;         // {"name": "f", "arguments": {...}}, or several, or an array
-  bool name_is_key = false;  // of JSON: {"f": {arguments}}
-  std::string_view call;   // pattern.h
-  std::string_view param;  // the pattern of one of $params
-  bool python = false;     // f(a=1), [f(a=1), g()]
-  std::string_view quote;  // of $dict
+  bool json = false;             // {"name": "f", "arguments": {...}}, or several, or an array
+  bool name_is_key = false;      // of JSON: {"f": {arguments}}
+  std::string_view call;         // pattern.h
+  std::string_view param;        // the pattern of one of $params
+  bool python = false;           // f(a=1), [f(a=1), g()]
+  std::string_view quote;        // of $dict
   std::string_view tree_prefix;  // before every tag of $tree
   bool open_optional = false;    // the call's own marker begins a group too
   bool value_newlines = false;   // a line break on either side of $value is not part of it

@@ -30,8 +30,9 @@ class JsonScanner final {
 
   // Objects and arrays that are open.
   size_t depth() const { return open_.size(); }
-  bool in_string() const { return state_ == State::kString || state_ == State::kEscape ||
-                                  state_ == State::kUnicode; }
+  bool in_string() const {
+    return state_ == State::kString || state_ == State::kEscape || state_ == State::kUnicode;
+  }
   // In a key, or in a string that is a value.
   bool in_key() const { return in_key_; }
   // Between a key's colon (or a bracket, or a comma of an array) and what follows.

@@ -35,7 +35,6 @@ class MarkerScanner final {
   std::string TakeHeld();
 
  private:
-
   std::vector<std::string_view> markers_;
   bool starts_[256] = {};
   std::string held_;

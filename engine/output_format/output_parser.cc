@@ -1,7 +1,6 @@
 #include "engine/output_format/output_parser.h"
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -268,7 +267,8 @@ void OutputParser::EndHeader() {
         break;
       }
       bare_ = undecided_ = false;
-      parser_ = output::MakePatternCallParser(*calls_, tools_, /*opened=*/false, header.name, *this);
+      parser_ =
+          output::MakePatternCallParser(*calls_, tools_, /*opened=*/false, header.name, *this);
       Enter(Mode::kCall);
       return;
     case output::Header::Kind::kInvalid:
@@ -407,24 +407,6 @@ std::string OutputParser::MakeId() {
   std::string id;
   for (int i = 0; i < 9; ++i, state /= kDigits.size()) id += kDigits[state % kDigits.size()];
   return id;
-}
-
-void AppendToolCalls(std::vector<ToolCallDelta>& whole, std::vector<ToolCallDelta> more) {
-  for (ToolCallDelta& delta : more) {
-    auto found = std::find_if(whole.rbegin(), whole.rend(), [&delta](const ToolCallDelta& known) {
-      return known.index == delta.index && !known.discarded;
-    });
-    if (found == whole.rend() || !delta.name.empty()) {
-      whole.push_back(std::move(delta));
-    } else if (!delta.discarded) {
-      found->arguments += delta.arguments;
-    } else if (!found->name.empty()) {
-      whole.erase(std::next(found).base());
-    } else {
-      found->discarded = true;
-      found->arguments.clear();
-    }
-  }
 }
 
 }  // namespace skep::engine

@@ -58,7 +58,16 @@ class OutputParser final : private output::CallSink {
  private:
   enum class Mode { kContent, kReasoning, kHeader, kCall };
   // What a marker does.
-  enum class Action { kReason, kAnswer, kDrop, kGroup, kCall, kOpenHeader, kEndHeader, kCloseMessage };
+  enum class Action {
+    kReason,
+    kAnswer,
+    kDrop,
+    kGroup,
+    kCall,
+    kOpenHeader,
+    kEndHeader,
+    kCloseMessage
+  };
 
   // CallSink
   bool Accepts(std::string_view name) override;

@@ -14,9 +14,9 @@ struct Word {
 };
 
 constexpr Word kWords[] = {
-    {"$name", Kind::kName}, {"$id", Kind::kId},         {"$skip", Kind::kSkip},
-    {"$json", Kind::kJson}, {"$dict", Kind::kDict},     {"$tree", Kind::kTree},
-    {"$key", Kind::kKey},   {"$params", Kind::kParams}, {"$type", Kind::kType},
+    {"$name", Kind::kName},   {"$id", Kind::kId},         {"$skip", Kind::kSkip},
+    {"$json", Kind::kJson},   {"$dict", Kind::kDict},     {"$tree", Kind::kTree},
+    {"$key", Kind::kKey},     {"$params", Kind::kParams}, {"$type", Kind::kType},
     {"$value", Kind::kValue},
 };
 

@@ -23,7 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kSpecial = {"</s>",   "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]",
+const std::vector<std::string> kSpecial = {"</s>",    "[TOOL_CALLS]", "[ARGS]", "[CALL_ID]",
                                            "[THINK]", "[/THINK]",     "[IMG]"};
 constexpr char kFirst = '!', kLast = '~';
 
@@ -32,8 +32,12 @@ std::shared_ptr<const Tokenizer> MakeTokenizer() {
   json vocab, added = json::array();
   TokenId id = 0;
   for (const std::string& text : kSpecial) {
-    added.push_back({{"id", id},        {"content", text},  {"single_word", false},
-                     {"lstrip", false}, {"rstrip", false},  {"normalized", false},
+    added.push_back({{"id", id},
+                     {"content", text},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
                      {"special", true}});
     vocab[text] = id++;
   }
@@ -113,7 +117,8 @@ class AnswerParsingTest : public ::testing::Test {
   bool parse_ = true;
 };
 
-constexpr char kAnswer[] = "[THINK]Hm, [IMG]hm.[/THINK]Look: [IMG][TOOL_CALLS]f[ARGS]{\"a\": \"[x\"}";
+constexpr char kAnswer[] =
+    "[THINK]Hm, [IMG]hm.[/THINK]Look: [IMG][TOOL_CALLS]f[ARGS]{\"a\": \"[x\"}";
 
 TEST_F(AnswerParsingTest, SpecialTokensReachTheParserButNotTheText) {
   const OutputDelta answer = Answer(kAnswer);

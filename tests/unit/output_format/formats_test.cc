@@ -33,8 +33,8 @@ void Check(const Sample& sample) {
   const OutputFormat format =
       Format(sample.format.substr(0, slash),
              slash == std::string::npos ? "none" : sample.format.substr(slash + 1));
-  for (const auto& pieces : {std::vector<std::string_view>{sample.output},
-                             Characters(sample.output)}) {
+  for (const auto& pieces :
+       {std::vector<std::string_view>{sample.output}, Characters(sample.output)}) {
     EXPECT_EQ(Parse(format, Tools(), pieces, sample.prompt_end), sample.expected) << sample.output;
   }
 }
@@ -52,19 +52,25 @@ TEST(FormatsTest, DeepSeekR1) {
 }
 
 TEST(FormatsTest, Llama3) {
-  Check({"llama-3", R"({"name": "get_weather", "parameters": {"city": "Bern"}})",
-         {.calls = {Weather()}}, {}});
-  Check({"llama-3", R"(<|python_tag|>{"type": "function", "name": "clock", "parameters": {}})",
-         {.calls = {Clock()}}, {}});
-  Check({"llama-3", R"({"name": "clock", "parameters": {}}; {"name": "clock", "parameters": {}})",
-         {.calls = {Clock(), Clock()}}, {}});
+  Check({"llama-3",
+         R"({"name": "get_weather", "parameters": {"city": "Bern"}})",
+         {.calls = {Weather()}},
+         {}});
+  Check({"llama-3",
+         R"(<|python_tag|>{"type": "function", "name": "clock", "parameters": {}})",
+         {.calls = {Clock()}},
+         {}});
+  Check({"llama-3",
+         R"({"name": "clock", "parameters": {}}; {"name": "clock", "parameters": {}})",
+         {.calls = {Clock(), Clock()}},
+         {}});
   Check({"llama-3", R"(<|python_tag|>get_weather.call(city="Bern"))", {.calls = {Weather()}}, {}});
   // Answers in JSON, and Python, are no calls.
-  for (const char* text : {R"({"name": "Ada", "age": 36})", R"({"name": "Ada"})", "{}", "{1, 2}",
-                           R"({"result": {"name": "clock", "parameters": {}}})",
-                           R"(I call {"name": "clock", "parameters": {}})",
-                           R"({"name": "unknown", "parameters": {}})",
-                           "<|python_tag|>print('hello')"}) {
+  for (const char* text :
+       {R"({"name": "Ada", "age": 36})", R"({"name": "Ada"})", "{}", "{1, 2}",
+        R"({"result": {"name": "clock", "parameters": {}}})",
+        R"(I call {"name": "clock", "parameters": {}})", R"({"name": "unknown", "parameters": {}})",
+        "<|python_tag|>print('hello')"}) {
     Check({"llama-3", text, {.content = text}, {}});
   }
 }
@@ -72,20 +78,28 @@ TEST(FormatsTest, Llama3) {
 TEST(FormatsTest, Pythonic) {
   for (const char* format : {"pythonic", "llama-4"}) {
     Check({format, "[get_weather(city='Bern'), clock()]", {.calls = {Weather(), Clock()}}, {}});
-    Check({format, "[get_weather(city=\"a)]'\\\"\", days=-2)]",
-           {.calls = {{"get_weather", {{"city", "a)]'\""}, {"days", -2}}}}}, {}});
+    Check({format,
+           "[get_weather(city=\"a)]'\\\"\", days=-2)]",
+           {.calls = {{"get_weather", {{"city", "a)]'\""}, {"days", -2}}}}},
+           {}});
     for (const char* text : {"[1] says so", "[unknown(a=1)]", "[get_weather('Bern')]", "[clock(",
                              "[clock", "[get_weather(city=Bern)]", "[]"}) {
       Check({format, text, {.content = text}, {}});
     }
   }
   Check({"llama-4", "<|python_start|>[clock()]<|python_end|>", {.calls = {Clock()}}, {}});
-  Check({"llama-4", R"({"name": "get_weather", "parameters": {"city": "Bern"}})",
-         {.calls = {Weather()}}, {}});
-  Check({"olmo-3", "Look:\n<function_calls>\nget_weather(city=\"Bern\")\nclock()\n</function_calls>",
-         {.content = "Look:", .calls = {Weather(), Clock()}}, {}});
-  Check({"lfm2", "<|tool_call_start|>[clock()]<|tool_call_end|>It is late.",
-         {.content = "It is late.", .calls = {Clock()}}, {}});
+  Check({"llama-4",
+         R"({"name": "get_weather", "parameters": {"city": "Bern"}})",
+         {.calls = {Weather()}},
+         {}});
+  Check({"olmo-3",
+         "Look:\n<function_calls>\nget_weather(city=\"Bern\")\nclock()\n</function_calls>",
+         {.content = "Look:", .calls = {Weather(), Clock()}},
+         {}});
+  Check({"lfm2",
+         "<|tool_call_start|>[clock()]<|tool_call_end|>It is late.",
+         {.content = "It is late.", .calls = {Clock()}},
+         {}});
 }
 
 TEST(FormatsTest, Harmony) {
@@ -94,18 +108,27 @@ TEST(FormatsTest, Harmony) {
       "<|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json"
       "<|message|>{\"city\": \"Bern\"}";
   const std::string start = "<|start|>assistant";
-  Check({"harmony/harmony", thoughts + call, {.reasoning = "Hm. 2 > 1", .calls = {Weather()}},
+  Check({"harmony/harmony",
+         thoughts + call,
+         {.reasoning = "Hm. 2 > 1", .calls = {Weather()}},
          start});
-  Check({"harmony/harmony", thoughts + call + "<|call|>",
-         {.reasoning = "Hm. 2 > 1", .calls = {Weather()}}, start});
-  Check({"harmony/harmony", " to=functions.clock<|channel|>commentary json<|message|>{}",
-         {.calls = {Clock()}}, start});
+  Check({"harmony/harmony",
+         thoughts + call + "<|call|>",
+         {.reasoning = "Hm. 2 > 1", .calls = {Weather()}},
+         start});
+  Check({"harmony/harmony",
+         " to=functions.clock<|channel|>commentary json<|message|>{}",
+         {.calls = {Clock()}},
+         start});
   Check({"harmony/harmony",
          "<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>final"
          "<|message|>Four.",
-         {.content = "I look.\nFour."}, start});
-  Check({"harmony/harmony", thoughts + start + "<|channel|>final<|message|>Four.<|return|>",
-         {.content = "Four.", .reasoning = "Hm. 2 > 1"}, start});
+         {.content = "I look.\nFour."},
+         start});
+  Check({"harmony/harmony",
+         thoughts + start + "<|channel|>final<|message|>Four.<|return|>",
+         {.content = "Four.", .reasoning = "Hm. 2 > 1"},
+         start});
   // A call that was cut off, and one whose arguments are no JSON.
   for (const char* text :
        {"<|channel|>commentary to=functions.clock<|message|>{\"a\": ",
@@ -115,34 +138,47 @@ TEST(FormatsTest, Harmony) {
 }
 
 TEST(FormatsTest, Functionary) {
-  Check({"functionary-v3.2", "all\nHello >>> there.>>>get_weather\n{\"city\": \"Bern\"}>>>clock\n{}",
+  Check({"functionary-v3.2",
+         "all\nHello >>> there.>>>get_weather\n{\"city\": \"Bern\"}>>>clock\n{}",
          {.content = "Hello >>> there.", .calls = {Weather(), Clock()}},
          "<|start_header_id|>assistant<|end_header_id|>\n\n>>>"});
-  Check({"functionary-v3.2", "all\n>>> clock() and more\n1",
-         {.content = ">>> clock() and more\n1"}, ">>>"});
+  Check({"functionary-v3.2",
+         "all\n>>> clock() and more\n1",
+         {.content = ">>> clock() and more\n1"},
+         ">>>"});
 }
 
 TEST(FormatsTest, Mistral) {
-  Check({"mistral/mistral", "[THINK]Hm.[/THINK]Look![TOOL_CALLS]get_weather[ARGS]{\"city\": \"Bern\"}",
-         {.content = "Look!", .reasoning = "Hm.", .calls = {Weather()}}, {}});
-  Check({"mistral", R"([TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Bern"}}])",
-         {.calls = {Weather()}}, {}});
+  Check({"mistral/mistral",
+         "[THINK]Hm.[/THINK]Look![TOOL_CALLS]get_weather[ARGS]{\"city\": \"Bern\"}",
+         {.content = "Look!", .reasoning = "Hm.", .calls = {Weather()}},
+         {}});
+  Check({"mistral",
+         R"([TOOL_CALLS] [{"name": "get_weather", "arguments": {"city": "Bern"}}])",
+         {.calls = {Weather()}},
+         {}});
   Check({"mistral", R"([TOOL_CALLS]{"name": "clock", "arguments": {}})", {.calls = {Clock()}}, {}});
-  Check({"mistral", R"([TOOL_CALLS]clock[CALL_ID]123456789[ARGS]{}[TOOL_CALLS]clock[ARGS]{})",
-         {.calls = {Clock(), Clock()}}, {}});
+  Check({"mistral",
+         R"([TOOL_CALLS]clock[CALL_ID]123456789[ARGS]{}[TOOL_CALLS]clock[ARGS]{})",
+         {.calls = {Clock(), Clock()}},
+         {}});
 }
 
 TEST(FormatsTest, Cohere) {
-  Check({"command-r", "Action: ```json\n[\n  {\"tool_name\": \"get_weather\", \"parameters\": "
-                      "{\"city\": \"Bern\"}}\n]```",
-         {.calls = {Weather()}}, {}});
+  Check({"command-r",
+         "Action: ```json\n[\n  {\"tool_name\": \"get_weather\", \"parameters\": "
+         "{\"city\": \"Bern\"}}\n]```",
+         {.calls = {Weather()}},
+         {}});
   Check({"cohere/cohere",
          "<|START_THINKING|>Hm.<|END_THINKING|><|START_ACTION|>[{\"tool_call_id\": \"0\", "
          "\"tool_name\": \"clock\", \"parameters\": {}}]<|END_ACTION|>",
-         {.reasoning = "Hm.", .calls = {Clock()}}, {}});
+         {.reasoning = "Hm.", .calls = {Clock()}},
+         {}});
   Check({"cohere/cohere",
          "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Yes.<|END_RESPONSE|>",
-         {.content = "Yes.", .reasoning = "Hm."}, {}});
+         {.content = "Yes.", .reasoning = "Hm."},
+         {}});
 }
 
 TEST(FormatsTest, JsonBehindAMarker) {
@@ -155,29 +191,40 @@ TEST(FormatsTest, JsonBehindAMarker) {
   Check({"phi-4-mini", "functools" + two, {.calls = both}, {}});
   Check({"phi-4-mini", "<|tool_call|>" + two + "<|/tool_call|>", {.calls = both}, {}});
   Check({"phi-4-mini", "import functools\n[1]", {.content = "import functools\n[1]"}, {}});
-  Check({"gigachat", "Look.<|message_sep|>\n\nfunction call<|role_sep|>\n" + one,
-         {.content = "Look.", .calls = {Weather()}}, {}});
-  Check({"internlm", "Look.<|action_start|><|plugin|>\n" + one + "<|action_end|>",
-         {.content = "Look.", .calls = {Weather()}}, {}});
+  Check({"gigachat",
+         "Look.<|message_sep|>\n\nfunction call<|role_sep|>\n" + one,
+         {.content = "Look.", .calls = {Weather()}},
+         {}});
+  Check({"internlm",
+         "Look.<|action_start|><|plugin|>\n" + one + "<|action_end|>",
+         {.content = "Look.", .calls = {Weather()}},
+         {}});
   Check({"nemotron-v2", "<TOOLCALL>" + two + "</TOOLCALL>", {.calls = both}, {}});
-  Check({"tool-calls", "<tool_calls>\n" + one + "\n" + one + "\n</tool_calls>",
-         {.calls = {Weather(), Weather()}}, {}});
+  Check({"tool-calls",
+         "<tool_calls>\n" + one + "\n" + one + "\n</tool_calls>",
+         {.calls = {Weather(), Weather()}},
+         {}});
 }
 
 TEST(FormatsTest, FunctionGemma) {
   Check({"function-gemma",
          "<start_function_call>call:get_weather{city:<escape>a}\"b<escape>,days:2}"
          "<end_function_call><start_function_call>call:clock{}<end_function_call>",
-         {.calls = {{"get_weather", {{"city", "a}\"b"}, {"days", 2}}}, Clock()}}, {}});
+         {.calls = {{"get_weather", {{"city", "a}\"b"}, {"days", 2}}}, Clock()}},
+         {}});
 }
 
 TEST(FormatsTest, Thoughts) {
   const Parsed expected{.content = "Four.", .reasoning = "Two and two."};
   Check({"none/granite", "<think>Two and two.</think><response>Four.</response>", expected, {}});
-  Check({"none/granite", "Here is my thought process: Two and two.\n\nHere is my response: Four.",
-         expected, {}});
-  Check({"none/hunyuan", "<think>\nTwo and two.\n</think>\n<answer>\nFour.\n</answer>",
-         {.content = "Four.\n", .reasoning = "Two and two."}, {}});
+  Check({"none/granite",
+         "Here is my thought process: Two and two.\n\nHere is my response: Four.",
+         expected,
+         {}});
+  Check({"none/hunyuan",
+         "<think>\nTwo and two.\n</think>\n<answer>\nFour.\n</answer>",
+         {.content = "Four.\n", .reasoning = "Two and two."},
+         {}});
   Check({"none/exaone-deep", "<thought>\nTwo and two.\n</thought>\n\nFour.", expected, {}});
   Check({"none/apertus", "<|inner_prefix|>Two and two.<|inner_suffix|>Four.", expected, {}});
   Check({"none/apriel", "Two and two.\n[BEGIN FINAL RESPONSE]\nFour.", expected,
@@ -188,8 +235,10 @@ TEST(FormatsTest, KimiGivesNamesInIds) {
   const OutputFormat format = Format("kimi-k2", "kimi-k2");
   OutputParser parser(format, Tools(), {});
   ParsedOutput out;
-  parser.Append("<think>Hm.<|tool_calls_section_begin|><|tool_call_begin|>functions.clock:7"
-                "<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>", out);
+  parser.Append(
+      "<think>Hm.<|tool_calls_section_begin|><|tool_call_begin|>functions.clock:7"
+      "<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>",
+      out);
   parser.Finish(out);
   ASSERT_EQ(out.tool_calls.size(), 1u);
   EXPECT_EQ(out.tool_calls[0].id, "functions.clock:7");

@@ -124,8 +124,8 @@ std::set<std::string> Words(std::string_view text) {
   return words;
 }
 
-// Output that was cut off anywhere: whole calls are those of the whole output, what is no whole call
-// is text, and no word of the message is lost.
+// Output that was cut off anywhere: whole calls are those of the whole output, what is no whole
+// call is text, and no word of the message is lost.
 TEST_F(OutputFormatGoldenTest, OutputThatIsCutOffLosesNothing) {
   std::set<std::string> done;  // outputs of the same format
   for (const Case& c : cases()) {
@@ -151,7 +151,9 @@ TEST_F(OutputFormatGoldenTest, OutputThatIsCutOffLosesNothing) {
         if (!wanted.contains(word) || there.contains(word)) continue;
         // The end of the prefix may be half a word.
         EXPECT_TRUE(prefix.ends_with(word) && found.find(word) != std::string::npos)
-            << word << " of " << c.name << "\n" << prefix << "\n" << parsed;
+            << word << " of " << c.name << "\n"
+            << prefix << "\n"
+            << parsed;
       }
     }
   }

@@ -35,10 +35,20 @@ std::vector<OutputFormat> AllFormats() {
 // The format's own pieces, shuffled with what may stand between them.
 std::string Shuffled(const OutputFormat& format, std::mt19937& random) {
   std::vector<std::string_view> pieces = format.Literals();
-  for (std::string_view more :
-       {"f", "{\"name\": \"f\", \"arguments\": {\"s\": 1}}", "{", "}", "[", "]", "(", ")", "\"",
-        "\n", " ", ",", "f(s='x')", "\\", "{\"s\": \"", "s", "é", "1", "name", "functions.f:0",
-        "<", ">", "/", "to=f", "all\n", "=", "'", "null"}) {
+  for (std::string_view more : {"f",          "{\"name\": \"f\", \"arguments\": {\"s\": 1}}",
+                                "{",          "}",
+                                "[",          "]",
+                                "(",          ")",
+                                "\"",         "\n",
+                                " ",          ",",
+                                "f(s='x')",   "\\",
+                                "{\"s\": \"", "s",
+                                "é",          "1",
+                                "name",       "functions.f:0",
+                                "<",          ">",
+                                "/",          "to=f",
+                                "all\n",      "=",
+                                "'",          "null"}) {
     pieces.push_back(more);
   }
   std::string text;
@@ -130,8 +140,10 @@ TEST(HostileOutputTest, DamagedOutputs) {
       }
       const Parsed whole = Parse(format, Tools(), {text}, from["prompt_end"].get<std::string>());
       std::vector<std::string_view> bytes;
-      for (size_t at = 0; at < text.size(); ++at) bytes.push_back(std::string_view(text).substr(at, 1));
-      ASSERT_EQ(Parse(format, Tools(), bytes, from["prompt_end"].get<std::string>()), whole) << text;
+      for (size_t at = 0; at < text.size(); ++at)
+        bytes.push_back(std::string_view(text).substr(at, 1));
+      ASSERT_EQ(Parse(format, Tools(), bytes, from["prompt_end"].get<std::string>()), whole)
+          << text;
     }
   }
 }

@@ -32,9 +32,9 @@ Parsed Content(std::string text) { return {.content = std::move(text)}; }
 
 TEST(OutputParserTest, TextWithoutMarkersIsLeftAsItIs) {
   const OutputFormat format = Format("hermes", "think");
-  for (const std::string text :
-       {"", " ", "\n\n Hello \n ", "a < b > c", "<", "<think", "x<tool_call", "Grüße 🐝\n",
-        "<|im_start|>", "so </think> it is", "</tool_call>", "[TOOL_CALLS]{}", "{\"name\": \"f\"}"}) {
+  for (const std::string text : {"", " ", "\n\n Hello \n ", "a < b > c", "<", "<think",
+                                 "x<tool_call", "Grüße 🐝\n", "<|im_start|>", "so </think> it is",
+                                 "</tool_call>", "[TOOL_CALLS]{}", "{\"name\": \"f\"}"}) {
     EXPECT_EQ(ParseText(text, format), Content(text));
     EXPECT_EQ(ParseText(text, OutputFormat()), Content(text));
   }
@@ -268,9 +268,9 @@ TEST(AppendToolCallsTest, DiscardedCallsGo) {
   AppendToolCalls(later, {{.index = 1, .arguments = "{"}});
   AppendToolCalls(later, {{.index = 1, .discarded = true}, {.index = 1, .id = "z", .name = "h"}});
   AppendToolCalls(later, {{.index = 1, .arguments = "{}"}});
-  EXPECT_EQ(later, (std::vector<ToolCallDelta>{
-                       {.index = 1, .discarded = true},
-                       {.index = 1, .id = "z", .name = "h", .arguments = "{}"}}));
+  EXPECT_EQ(later,
+            (std::vector<ToolCallDelta>{{.index = 1, .discarded = true},
+                                        {.index = 1, .id = "z", .name = "h", .arguments = "{}"}}));
 }
 
 }  // namespace

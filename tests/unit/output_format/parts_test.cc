@@ -79,10 +79,10 @@ TEST(JsonScannerTest, DepthIsLimited) {
 
 TEST(JsonScannerTest, KindsOfValues) {
   const std::pair<const char*, char> rows[] = {
-      {"1", 'n'},    {" -1.5 ", 'n'}, {"true", 't'}, {"false", 't'}, {"null", '0'}, {"\"a\"", '"'},
-      {"{}", '{'},   {"[1, 2]", '['}, {"", 0},       {"1, 2", 0},    {"1 2", 0},    {"tru", 0},
-      {"\"a", 0},    {"]", 0},        {"[", 0},      {"{]", 0},      {"a", 0},      {"1]", 0},
-      {"1.", 0},     {"01", 0},       {"-", 0},      {"None", 0}};
+      {"1", 'n'},  {" -1.5 ", 'n'}, {"true", 't'}, {"false", 't'}, {"null", '0'}, {"\"a\"", '"'},
+      {"{}", '{'}, {"[1, 2]", '['}, {"", 0},       {"1, 2", 0},    {"1 2", 0},    {"tru", 0},
+      {"\"a", 0},  {"]", 0},        {"[", 0},      {"{]", 0},      {"a", 0},      {"1]", 0},
+      {"1.", 0},   {"01", 0},       {"-", 0},      {"None", 0}};
   for (const auto& [text, kind] : rows) {
     std::string out;
     EXPECT_EQ(ReadJson(text, out), kind) << text;
@@ -124,8 +124,8 @@ TEST(LooseReaderTest, ReadsPython) {
 
 TEST(LooseReaderTest, ReadsGemma) {
   std::string out;
-  EXPECT_TRUE(LooseReader("{a:<|\"|>x\"}<|\"|>,b:[1,{c:true}],d:<|\"|><|\"|>}", "<|\"|>")
-                  .ReadValue(out));
+  EXPECT_TRUE(
+      LooseReader("{a:<|\"|>x\"}<|\"|>,b:[1,{c:true}],d:<|\"|><|\"|>}", "<|\"|>").ReadValue(out));
   EXPECT_EQ(json::parse(out), json::parse(R"({"a": "x\"}", "b": [1, {"c": true}], "d": ""})"));
 }
 

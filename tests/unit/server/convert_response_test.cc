@@ -39,12 +39,11 @@ TEST(ResponseBuilderTest, PiecesOfASequenceBecomeOne) {
 }
 
 TEST(ResponseBuilderTest, PartsThatWereNotAskedForAreLeftOut) {
-  const v1::GenerateResponse out =
-      Build({.text = false}, {{.index = 0,
-                               .text = "a",
-                               .reasoning = "r",
-                               .tool_calls = {{.name = "f"}},
-                               .token_ids = {2, 3}}});
+  const v1::GenerateResponse out = Build({.text = false}, {{.index = 0,
+                                                            .text = "a",
+                                                            .reasoning = "r",
+                                                            .tool_calls = {{.name = "f"}},
+                                                            .token_ids = {2, 3}}});
   EXPECT_EQ(out.outputs(0).text(), "");
   EXPECT_EQ(out.outputs(0).reasoning(), "");
   EXPECT_EQ(out.outputs(0).tool_calls_size(), 0);
