@@ -9,10 +9,14 @@ namespace skep::engine {
 
 void AppendToolCalls(std::vector<ToolCallDelta>& whole, std::vector<ToolCallDelta> more) {
   for (ToolCallDelta& delta : more) {
+    if (!delta.name.empty()) {
+      whole.push_back(std::move(delta));
+      continue;
+    }
     auto found = std::find_if(whole.rbegin(), whole.rend(), [&delta](const ToolCallDelta& known) {
       return known.index == delta.index && !known.discarded;
     });
-    if (found == whole.rend() || !delta.name.empty()) {
+    if (found == whole.rend()) {
       whole.push_back(std::move(delta));
     } else if (!delta.discarded) {
       found->arguments += delta.arguments;
