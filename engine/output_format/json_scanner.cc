@@ -92,13 +92,27 @@ JsonScanner::Step JsonScanner::AfterValue(char c) {
   return Step::kMore;
 }
 
+// Half of a surrogate pair is refused: it is no character.
+bool JsonScanner::EndUnicodeEscape() {
+  const bool high = hex_ >= 0xD800 && hex_ < 0xDC00, low = hex_ >= 0xDC00 && hex_ < 0xE000;
+  if (low != high_surrogate_) return false;
+  high_surrogate_ = high;
+  state_ = State::kString;
+  return true;
+}
+
 JsonScanner::Step JsonScanner::InString(char c) {
+  const char due = state_ == State::kString ? '\\' : 'u';
+  if (high_surrogate_ && state_ != State::kUnicode && c != due) return Fail();
   if (state_ == State::kUnicode) {
     if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) return Fail();
-    if (++hex_digits_ == 4) state_ = State::kString;
+    const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+    hex_ = hex_ << 4 | static_cast<uint32_t>(digit);
+    if (++hex_digits_ == 4 && !EndUnicodeEscape()) return Fail();
   } else if (state_ == State::kEscape) {
     if (std::string_view("\"\\/bfnrtu").find(c) == std::string_view::npos) return Fail();
     hex_digits_ = 0;
+    hex_ = 0;
     state_ = c == 'u' ? State::kUnicode : State::kString;
   } else if (c == '\\') {
     state_ = State::kEscape;

@@ -61,6 +61,7 @@ class JsonScanner final {
   Step Open(char c);
   Step EndValue(char c);
   Step InString(char c);
+  bool EndUnicodeEscape();
   Step InNumber(char c);
   Step AfterValue(char c);
 
@@ -68,7 +69,9 @@ class JsonScanner final {
   std::string open_;  // '{' or '[' for each level
   bool in_key_ = false;
   int hex_digits_ = 0;
-  std::string_view literal_;  // what is left of true, false or null
+  uint32_t hex_ = 0;             // of \uXXXX so far
+  bool high_surrogate_ = false;  // the other half of the pair must follow
+  std::string_view literal_;     // what is left of true, false or null
   enum class Number : uint8_t { kSign, kZero, kInteger, kPoint, kFraction, kE, kESign, kExponent };
   Number number_ = Number::kSign;
   std::string written_;

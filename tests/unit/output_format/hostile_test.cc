@@ -127,23 +127,23 @@ TEST(HostileOutputTest, DamagedOutputs) {
     const auto from = nlohmann::json::parse(line);
     const OutputFormat format =
         Format("auto", "auto", templates.at(from["template"]).get<std::string>());
-    const std::string output = from["output"];
+    const std::string output = from["output"], prompt_end = from["prompt_end"];
+    const std::vector<std::string_view> characters = Characters(output);
     for (int i = 0; i < 12; ++i) {
-      std::string text = output;
-      for (unsigned edits = 1 + random() % 3; edits > 0 && !text.empty(); --edits) {
-        const size_t at = random() % text.size();
+      std::vector<std::string_view> damaged = characters;
+      for (unsigned edits = 1 + random() % 3; edits > 0 && !damaged.empty(); --edits) {
+        const auto at = damaged.begin() + random() % damaged.size();
         if (random() % 2 == 0) {
-          text.erase(at, 1 + random() % 4);
+          damaged.erase(at);
         } else {
-          text.insert(at, 1, "{}[]\"<>|\\ \n,:=/a0"[random() % 17]);
+          constexpr std::string_view kMore = "{}[]\"<>|\\ \n,:=/a0";
+          damaged.insert(at, kMore.substr(random() % kMore.size(), 1));
         }
       }
-      const Parsed whole = Parse(format, Tools(), {text}, from["prompt_end"].get<std::string>());
-      std::vector<std::string_view> bytes;
-      for (size_t at = 0; at < text.size(); ++at)
-        bytes.push_back(std::string_view(text).substr(at, 1));
-      ASSERT_EQ(Parse(format, Tools(), bytes, from["prompt_end"].get<std::string>()), whole)
-          << text;
+      std::string text;
+      for (std::string_view character : damaged) text += character;
+      const Parsed whole = Parse(format, Tools(), {text}, prompt_end);
+      ASSERT_EQ(Parse(format, Tools(), damaged, prompt_end), whole) << text;
     }
   }
 }

@@ -58,6 +58,8 @@ TEST(OutputParserTest, WhatIsNoCallIsText) {
            "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>",
            "<tool_call>{\"arguments\": {}}</tool_call>",
            "<tool_call>{'name': 'f'}</tool_call>",
+           R"(<tool_call>{"name": "f", "arguments": {"a": "\ude80"}}</tool_call>)",
+           R"(<tool_call>{"name": "f", "arguments": {"a": "\ud83d."}}</tool_call>)",
            "<tool_call>{\"name\": \"f\", \"arguments\": {}, \"arguments\": {}}</tool_call>",
            "Use <tool_call> tags, as in <tool_call>{...}</tool_call>.",
        }) {
