@@ -19,7 +19,8 @@
 
 namespace skep::engine {
 
-class Tokenizer;  // engine/tokenizer/tokenizer.h
+class OutputFormat;  // engine/output_format/output_format.h
+class Tokenizer;     // engine/tokenizer/tokenizer.h
 struct RenderedChat;
 class ChatTemplate;  // engine/chat_template/chat_template.h
 
@@ -41,6 +42,11 @@ struct EngineOptions {
   int32_t max_stop_string_bytes = 1024;
   int32_t max_logprobs = 20;
   int32_t max_logit_bias = 1024;
+
+  // How the model writes tool calls and thoughts (engine/output_format/output_format.h): a name,
+  // "none", or "auto" for what its chat template says.
+  std::string tool_call_format = "auto";
+  std::string reasoning_format = "auto";
 
   int32_t tokenizer_threads = 1;
   int32_t output_threads = 1;
@@ -97,6 +103,7 @@ class Engine {
 
   virtual const ModelInfo& model() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
+  virtual const OutputFormat& output_format() const = 0;
 
   // Checks every field and takes an admission ticket, or fails at once; the rest (template,
   // tokenising, generating) happens in the background and is read from the stream.

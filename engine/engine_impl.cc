@@ -114,16 +114,22 @@ absl::StatusOr<std::unique_ptr<EngineImpl>> EngineImpl::Create(Parts parts) {
   absl::StatusOr<std::unique_ptr<Scheduler>> scheduler =
       Scheduler::Create(MakeSchedulerOptions(parts.options, parts.runner->info()));
   if (!scheduler.ok()) return scheduler.status();
-  return std::unique_ptr<EngineImpl>(new EngineImpl(std::move(parts), *std::move(scheduler)));
+  absl::StatusOr<OutputFormat> format = OutputFormat::Choose(
+      parts.options.tool_call_format, parts.options.reasoning_format,
+      parts.chat_template != nullptr ? parts.chat_template->Sources() : std::string());
+  if (!format.ok()) return format.status();
+  return std::unique_ptr<EngineImpl>(
+      new EngineImpl(std::move(parts), *std::move(scheduler), *std::move(format)));
 }
 
-EngineImpl::EngineImpl(Parts parts, std::unique_ptr<Scheduler> scheduler)
+EngineImpl::EngineImpl(Parts parts, std::unique_ptr<Scheduler> scheduler, OutputFormat format)
     : options_(parts.options),
       clock_(*parts.clock),
       observer_(parts.observer != nullptr ? *parts.observer : NoObserver()),
       runner_(std::move(parts.runner)),
       scheduler_(std::move(scheduler)),
       prompts_(std::move(parts.tokenizer), std::move(parts.chat_template)),
+      format_(std::move(format), prompts_.tokenizer()),
       validation_{.model = runner_->info(),
                   .options = options_,
                   .eos_token_ids =
@@ -135,6 +141,7 @@ EngineImpl::EngineImpl(Parts parts, std::unique_ptr<Scheduler> scheduler)
                   .tenant_requests = options_.max_waiting_per_tenant,
                   .tenant_bytes = options_.max_waiting_prompt_bytes_per_tenant}),
       output_(options_.output_threads, {.tokenizer = prompts_.tokenizer(),
+                                        .format = format_,
                                         .stats = stats_,
                                         .observer = observer_,
                                         .gate = gate_,
@@ -226,12 +233,19 @@ absl::StatusOr<std::shared_ptr<LiveRequest>> EngineImpl::Admit(GenerationRequest
 TokenizedPrompt EngineImpl::Tokenize(const LiveRequest& live) const {
   TokenizedPrompt prompt{.sampling = live.sampling};
   try {
-    absl::StatusOr<std::vector<TokenId>> ids = prompts_.Build(live.request);
+    const auto* chat = std::get_if<ChatPrompt>(&live.request.prompt);
+    std::string prompt_end;
+    absl::StatusOr<std::vector<TokenId>> ids = prompts_.Build(live.request, &prompt_end);
     if (!ids.ok()) {
       prompt.status = ids.status();
       return prompt;
     }
     prompt.ids = *std::move(ids);
+    if (chat != nullptr && live.request.parsing == AnswerParsing::kAuto &&
+        !format_.format().empty()) {
+      prompt.answer_context = std::make_unique<const AnswerContext>(
+          AnswerContext{.tools = ToolSchemas(chat->tools), .prompt_end = std::move(prompt_end)});
+    }
     prompt.status = FitToContext(live.request, model(), prompt.ids, prompt.sampling);
   } catch (const std::exception& error) {  // out of memory, or a fault of a library
     prompt.status =

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/admission.h"
+#include "engine/answer_format.h"
 #include "engine/clock.h"
 #include "engine/engine.h"
 #include "engine/gate.h"
@@ -44,6 +45,7 @@ class EngineImpl final : public Engine {
 
   const ModelInfo& model() const override { return runner_->info(); }
   const Tokenizer& tokenizer() const override { return prompts_.tokenizer(); }
+  const OutputFormat& output_format() const override { return format_.format(); }
 
   absl::StatusOr<std::unique_ptr<ResponseStream>> Generate(GenerationRequest request) override;
   absl::StatusOr<RenderedChat> RenderChat(const ChatPrompt& prompt) const override;
@@ -53,7 +55,7 @@ class EngineImpl final : public Engine {
   void Drain(absl::Time deadline) override;
 
  private:
-  EngineImpl(Parts parts, std::unique_ptr<Scheduler> scheduler);
+  EngineImpl(Parts parts, std::unique_ptr<Scheduler> scheduler, OutputFormat format);
 
   // `internal`: of the self-test, which needs no ticket and appears in no counter.
   absl::StatusOr<std::unique_ptr<ResponseStream>> Start(GenerationRequest request, bool internal);
@@ -66,6 +68,7 @@ class EngineImpl final : public Engine {
   const std::unique_ptr<ModelRunner> runner_;
   const std::unique_ptr<Scheduler> scheduler_;
   const PromptBuilder prompts_;
+  const AnswerFormat format_;
   const ValidationContext validation_;
   const std::shared_ptr<Inbox> inbox_;  // shared with the streams, which may live longer
 

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "engine/admission.h"
+#include "engine/answer_format.h"
 #include "engine/request.h"
 #include "engine/stream.h"
 #include "scheduler/sampling_params.h"
@@ -41,6 +42,7 @@ struct LiveRequest {
 
   // Written by the loop before the first message to the output processor, then the latter's.
   std::vector<TokenId> prompt;
+  std::unique_ptr<const AnswerContext> answer_context;  // null: the answer is all text
   std::unique_ptr<RequestOutput> output;
 };
 
@@ -48,6 +50,7 @@ struct LiveRequest {
 struct TokenizedPrompt {
   absl::Status status;
   std::vector<TokenId> ids;
+  std::unique_ptr<const AnswerContext> answer_context;
   SamplingParams sampling;
 };
 

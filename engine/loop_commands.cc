@@ -72,6 +72,7 @@ absl::Status Loop::Submit(Tracked& tracked, TokenizedPrompt prompt) {
   LiveRequest& live = *tracked.live;
   live.ticket.Resize(static_cast<int64_t>(prompt.ids.size() * sizeof(TokenId)));
   live.prompt = std::move(prompt.ids);
+  live.answer_context = std::move(prompt.answer_context);
   live.sampling = std::move(prompt.sampling);
   live.request.prompt = TokenPrompt{};  // its text is needed no more
   const absl::StatusOr<SequenceId> first =

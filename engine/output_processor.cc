@@ -94,7 +94,7 @@ void OutputProcessor::Run(Lane& lane) {
 void OutputProcessor::Handle(OutputMessage& message) {
   LiveRequest& live = *message.request;
   if (live.output == nullptr) {
-    live.output = std::make_unique<RequestOutput>(live, parts_.tokenizer);
+    live.output = std::make_unique<RequestOutput>(live, parts_.tokenizer, parts_.format);
   }
   RequestOutput::Outcome outcome = live.output->Handle(message);
   if (outcome.tokens > 0 && !live.internal) parts_.stats.AddGenerated(outcome.tokens);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "engine/answer_format.h"
 #include "engine/engine.h"
 #include "engine/gate.h"
 #include "engine/inbox.h"
@@ -24,6 +25,7 @@ class OutputProcessor final {
  public:
   struct Parts {  // all must outlive it
     const Tokenizer& tokenizer;
+    const AnswerFormat& format;
     StatsBoard& stats;
     EngineObserver& observer;
     Gate& gate;    // left when a request is done

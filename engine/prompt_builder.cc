@@ -25,6 +25,19 @@ std::string PieceOf(const Tokenizer& tokenizer, std::optional<TokenId> id) {
   return id.has_value() ? std::string(tokenizer.TokenText(*id)) : std::string();
 }
 
+// Begins where the template's words after the last of the conversation's do. Where the last message
+// goes on, with that one's: it may have begun to think.
+std::string EndOf(const RenderedChat& rendered, const ChatPrompt& chat) {
+  constexpr size_t kMost = 256;  // bytes of the template's words; they take a line at most
+  const std::vector<TextSpan>& spans = rendered.literal_spans;
+  if (chat.continue_final_message && !spans.empty()) {
+    return rendered.text.substr(spans.back().begin);
+  }
+  size_t begin = spans.empty() ? 0 : spans.back().end;
+  if (rendered.text.size() - begin > kMost) begin = rendered.text.size() - kMost;
+  return rendered.text.substr(begin);
+}
+
 }  // namespace
 
 PromptBuilder::PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
@@ -52,7 +65,8 @@ absl::StatusOr<RenderedChat> PromptBuilder::Render(const ChatPrompt& chat) const
                    {.field = "prompt.messages"});
 }
 
-absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const GenerationRequest& request) const {
+absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const GenerationRequest& request,
+                                                          std::string* prompt_end) const {
   if (const auto* tokens = std::get_if<TokenPrompt>(&request.prompt)) return tokens->ids;
   if (const auto* text = std::get_if<TextPrompt>(&request.prompt)) {
     return Encode(text->text, {.add_special = text->add_special_tokens,
@@ -61,6 +75,7 @@ absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const GenerationReques
   const auto& chat = std::get<ChatPrompt>(request.prompt);
   const absl::StatusOr<RenderedChat> rendered = Render(chat);
   if (!rendered.ok()) return rendered.status();
+  if (prompt_end != nullptr) *prompt_end = EndOf(*rendered, chat);
   // The template writes its special tokens, that of the beginning included, as text.
   EncodeOptions options{.add_special = false, .parse_special = true};
   if (!chat.parse_special_tokens) options.literal_spans = rendered->literal_spans;

@@ -28,8 +28,10 @@ class PromptBuilder final {
   absl::StatusOr<RenderedChat> Render(const ChatPrompt& chat) const;
 
   // The ids of a prompt that Validate has let pass; not truncated, and not checked against the
-  // context.
-  absl::StatusOr<std::vector<TokenId>> Build(const GenerationRequest& request) const;
+  // context. `prompt_end`, which may be null, becomes what a chat's prompt ends with: the words of
+  // the template before the answer, or the message that the answer continues.
+  absl::StatusOr<std::vector<TokenId>> Build(const GenerationRequest& request,
+                                             std::string* prompt_end = nullptr) const;
 
  private:
   absl::StatusOr<std::vector<TokenId>> Encode(const std::string& text,

@@ -37,6 +37,12 @@ struct ChatPrompt {
   bool parse_special_tokens = false;
 };
 
+// Whether an answer is taken apart into content, reasoning and tool calls.
+enum class AnswerParsing {
+  kAuto,  // that of a chat is, by the model's output format
+  kOff,   // all of it is text
+};
+
 // Unset optional fields take the model's own default (generation_config.json), then Skep's.
 struct GenerationRequest {
   std::string request_id;  // the client's name for it; made up when empty
@@ -64,6 +70,7 @@ struct GenerationRequest {
   std::vector<TokenId> stop_token_ids;
   bool include_stop_string = false;  // whether the text ends with the stop string that was found
   bool skip_special_tokens = true;   // in the text that is returned
+  AnswerParsing parsing = AnswerParsing::kAuto;
 
   std::optional<int32_t> logprobs;         // k >= 0: chosen token's and the k most likely ones'
   std::optional<int32_t> prompt_logprobs;  // the same for the prompt

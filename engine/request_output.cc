@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "engine/answer_format.h"
 #include "engine/error.h"
 #include "engine/live_request.h"
+#include "engine/output_format/output_parser.h"
+#include "engine/output_format/parsed_output.h"
 #include "engine/response.h"
 #include "engine/sequence_output.h"
 #include "engine/stream.h"
@@ -17,15 +23,50 @@
 
 namespace skep::engine {
 
-RequestOutput::RequestOutput(const LiveRequest& live, const Tokenizer& tokenizer)
+namespace {
+
+// Sets the ids of tool calls apart from those of other requests and other processes.
+uint64_t ProcessSeed() {
+  static const uint64_t seed = (uint64_t{std::random_device()()} << 32) | std::random_device()();
+  return seed;
+}
+
+std::unique_ptr<OutputParser> MakeParser(const LiveRequest& live, const AnswerFormat& format,
+                                         int32_t index) {
+  if (live.answer_context == nullptr) return nullptr;
+  OutputParser::Options options;
+  options.id_seed =
+      ProcessSeed() ^ (static_cast<uint64_t>(live.id) << 20) ^ (static_cast<uint64_t>(index) << 8);
+  if (live.request.skip_special_tokens) {
+    options.stray_markers.assign(format.marker_texts().begin(), format.marker_texts().end());
+  }
+  auto parser = std::make_unique<OutputParser>(format.format(), live.answer_context->tools,
+                                               std::move(options));
+  parser->Continue(live.answer_context->prompt_end);
+  return parser;
+}
+
+void Add(ParsedOutput parsed, OutputDelta& delta) {
+  delta.text += parsed.content;
+  delta.reasoning += parsed.reasoning;
+  AppendToolCalls(delta.tool_calls, std::move(parsed.tool_calls));
+}
+
+}  // namespace
+
+RequestOutput::RequestOutput(const LiveRequest& live, const Tokenizer& tokenizer,
+                             const AnswerFormat& format)
     : live_(live),
       text_options_{.stop_strings = live.request.stop_strings,
                     .include_stop_string = live.request.include_stop_string,
                     .skip_special_tokens = live.request.skip_special_tokens,
+                    .shown_special_tokens =
+                        live.answer_context != nullptr ? &format.marker_tokens() : nullptr,
                     .min_tokens = live.request.min_tokens} {
   sequences_.reserve(live.sampling.n);
   for (int32_t i = 0; i < live.sampling.n; ++i) {
-    sequences_.push_back({.output = SequenceOutput(tokenizer, text_options_)});
+    sequences_.push_back({.output = SequenceOutput(tokenizer, text_options_),
+                          .parser = MakeParser(live, format, i)});
   }
 }
 
@@ -76,14 +117,19 @@ RequestOutput::Outcome RequestOutput::AddToken(OutputMessage& message) {
   Outcome outcome{.tokens = 1};
   OutputDelta delta{.index = message.index, .token_ids = {message.token}};
   if (live_.sampling.logprobs >= 0) delta.logprobs.push_back(std::move(message.logprobs));
+  std::string text;
   if (message.stop_token >= 0) {
     sequence.output.AppendSilent();
     End(sequence, message.reason, message.stop_token, /*by_stop_string=*/false, delta);
-  } else if (sequence.output.Append(message.token, delta.text)) {
+  } else if (sequence.output.Append(message.token, text)) {
+    AddText(sequence, std::move(text), delta);
     End(sequence, FinishReason::kStop, /*stop_token=*/-1, /*by_stop_string=*/true, delta);
     outcome.stop = StopFound{.index = message.index, .tokens = sequence.output.tokens()};
-  } else if (message.reason != FinishReason::kNone) {
-    End(sequence, message.reason, /*stop_token=*/-1, /*by_stop_string=*/false, delta);
+  } else {
+    AddText(sequence, std::move(text), delta);
+    if (message.reason != FinishReason::kNone) {
+      End(sequence, message.reason, /*stop_token=*/-1, /*by_stop_string=*/false, delta);
+    }
   }
   live_.stream->Push(std::move(delta));
   return outcome;
@@ -98,18 +144,38 @@ void RequestOutput::Finish(OutputMessage& message) {
   if (announced_) live_.stream->Push(std::move(delta));
 }
 
+void RequestOutput::AddText(Sequence& sequence, std::string text, OutputDelta& delta) {
+  if (sequence.parser == nullptr) {
+    delta.text += text;
+    return;
+  }
+  ParsedOutput parsed;
+  sequence.parser->Append(text, parsed);
+  Add(std::move(parsed), delta);
+}
+
 void RequestOutput::End(Sequence& sequence, FinishReason reason, TokenId stop_token,
                         bool by_stop_string, OutputDelta& delta) {
   // The text that was held back may hold a last stop string.
-  if (!by_stop_string && sequence.output.Finish(delta.text)) {
-    by_stop_string = true;
-    reason = FinishReason::kStop;
-    stop_token = -1;
+  if (std::string text; !by_stop_string) {
+    if (sequence.output.Finish(text)) {
+      by_stop_string = true;
+      reason = FinishReason::kStop;
+      stop_token = -1;
+    }
+    AddText(sequence, std::move(text), delta);
+  }
+  if (sequence.parser != nullptr) {
+    ParsedOutput parsed;
+    sequence.parser->Finish(parsed);
+    Add(std::move(parsed), delta);
   }
   sequence.reason = reason;
   last_reason_ = reason;
   delta.finish = {
       .reason = reason, .stop_token = stop_token, .generated_tokens = sequence.output.tokens()};
+  delta.finish.tool_calls =
+      reason == FinishReason::kStop && sequence.parser != nullptr && sequence.parser->calls() > 0;
   if (by_stop_string) delta.finish.stop_string = sequence.output.stop_string();
 }
 

@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "engine/answer_format.h"
 #include "engine/live_request.h"
+#include "engine/output_format/output_parser.h"
 #include "engine/response.h"
 #include "engine/sequence_output.h"
 #include "engine/tokenizer/tokenizer.h"
@@ -58,8 +61,8 @@ struct StopFound {
 // Used by one thread at a time.
 class RequestOutput final {
  public:
-  // `tokenizer` must outlive it.
-  RequestOutput(const LiveRequest& live, const Tokenizer& tokenizer);
+  // All must outlive it.
+  RequestOutput(const LiveRequest& live, const Tokenizer& tokenizer, const AnswerFormat& format);
 
   // What the caller owes to others once a message is handled.
   struct Outcome {
@@ -77,12 +80,15 @@ class RequestOutput final {
  private:
   struct Sequence {
     SequenceOutput output;
+    std::unique_ptr<OutputParser> parser;  // null: the answer is all text
     FinishReason reason = FinishReason::kNone;
   };
 
   void AddPromptLogprob(OutputMessage& message);
   Outcome AddToken(OutputMessage& message);
   void Finish(OutputMessage& message);
+  // Adds the next text of a sequence to `delta`, taken apart where that is asked for.
+  static void AddText(Sequence& sequence, std::string text, OutputDelta& delta);
   // Fills in how a sequence ended and marks it so.
   void End(Sequence& sequence, FinishReason reason, TokenId stop_token, bool by_stop_string,
            OutputDelta& delta);

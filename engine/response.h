@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "engine/output_format/parsed_output.h"
 #include "scheduler/plan.h"
 #include "scheduler/types.h"
 
@@ -32,13 +33,16 @@ struct FinishInfo {
   std::string stop_string;
   TokenId stop_token = -1;
   int64_t generated_tokens = 0;
+  bool tool_calls = false;  // it stopped (kStop) after calling tools
 };
 
 // Some more of one sequence: text and ids since its last event. Text may lag behind the ids while a
-// character or a possible stop string is incomplete; at the end they agree.
+// character, a possible stop string or a possible marker is incomplete; at the end they agree.
 struct OutputDelta {
   uint32_t index = 0;  // 0 .. n-1
-  std::string text;
+  std::string text;    // the content, where the answer is taken apart
+  std::string reasoning;
+  std::vector<ToolCallDelta> tool_calls;
   std::vector<TokenId> token_ids;
   std::vector<TokenLogprobs> logprobs;  // parallel to token_ids, if asked for
   FinishInfo finish;                    // reason kNone: goes on
@@ -55,6 +59,9 @@ struct RequestDone {
   absl::Status status;
   Usage usage;
 };
+
+// Adds `more`, which follows, to `whole`.
+void Append(OutputDelta& whole, OutputDelta more);
 
 using ResponseEvent = std::variant<PromptProcessed, OutputDelta, RequestDone>;
 

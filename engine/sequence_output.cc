@@ -10,7 +10,8 @@ namespace skep::engine {
 
 SequenceOutput::SequenceOutput(const Tokenizer& tokenizer, const TextOptions& options)
     : options_(&options),
-      detokenizer_(tokenizer, options.skip_special_tokens, /*continues_text=*/true),
+      detokenizer_(tokenizer, options.skip_special_tokens, /*continues_text=*/true,
+                   options.shown_special_tokens),
       matcher_(options.stop_strings) {}
 
 bool SequenceOutput::Append(TokenId token, std::string& text) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "engine/stop_matcher.h"
 #include "engine/tokenizer/detokenizer.h"
 #include "engine/tokenizer/tokenizer.h"
@@ -18,6 +19,8 @@ struct TextOptions {
   std::vector<std::string> stop_strings;  // not empty ones
   bool include_stop_string = false;
   bool skip_special_tokens = true;
+  // Special tokens that are part of the text nevertheless. May be null; must outlive the sequences.
+  const absl::flat_hash_set<TokenId>* shown_special_tokens = nullptr;
   // Stop strings that end within the first min_tokens tokens do not count; like an
   // end-of-sequence id, the first that does is in a later token.
   int32_t min_tokens = 0;

@@ -12,18 +12,15 @@
 #include "engine/response.h"
 
 namespace skep::engine {
-namespace {
-
-// Adds `more` to `delta`, which the reader has not taken yet.
-void Melt(OutputDelta& delta, OutputDelta more) {
-  delta.text += more.text;
-  delta.token_ids.insert(delta.token_ids.end(), more.token_ids.begin(), more.token_ids.end());
-  delta.logprobs.insert(delta.logprobs.end(), std::make_move_iterator(more.logprobs.begin()),
+void Append(OutputDelta& whole, OutputDelta more) {
+  whole.text += more.text;
+  whole.reasoning += more.reasoning;
+  AppendToolCalls(whole.tool_calls, std::move(more.tool_calls));
+  whole.token_ids.insert(whole.token_ids.end(), more.token_ids.begin(), more.token_ids.end());
+  whole.logprobs.insert(whole.logprobs.end(), std::make_move_iterator(more.logprobs.begin()),
                         std::make_move_iterator(more.logprobs.end()));
-  if (more.finish.reason != FinishReason::kNone) delta.finish = std::move(more.finish);
+  if (more.finish.reason != FinishReason::kNone) whole.finish = std::move(more.finish);
 }
-
-}  // namespace
 
 Stream::Stream(int32_t max_unread_tokens, std::function<void(StreamSignal)> signal)
     : max_unread_tokens_(max_unread_tokens), signal_(std::move(signal)) {}
@@ -75,7 +72,7 @@ void Stream::Store(ResponseEvent event) {
     prompt_ = std::move(*prompt);
   } else if (auto* delta = std::get_if<OutputDelta>(&event)) {
     for (OutputDelta& unread : deltas_) {
-      if (unread.index == delta->index) return Melt(unread, std::move(*delta));
+      if (unread.index == delta->index) return Append(unread, std::move(*delta));
     }
     deltas_.push_back(std::move(*delta));
   } else {

@@ -1,9 +1,16 @@
 #include "server/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/output_format/output_format.h"
 
 namespace skep::server {
 namespace {
@@ -27,6 +34,18 @@ void AddBytes(CLI::App& command, const std::string& name, int64_t& value, const 
       ->transform(CLI::AsSizeValue(/*kb_is_1000=*/false))
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+}
+
+void AddFormat(CLI::App& command, const std::string& name, std::string& value,
+               const std::string& help, const std::vector<std::string_view>& names) {
+  std::vector<std::string> known = {"auto", "none"};
+  known.insert(known.end(), names.begin(), names.end());
+  std::sort(known.begin() + 2, known.end());
+  const auto check = [known](const std::string& text) {
+    if (std::find(known.begin(), known.end(), text) != known.end()) return std::string();
+    return absl::StrCat("'", text, "' is not one of: ", absl::StrJoin(known, ", "));
+  };
+  command.add_option(name, value, help)->type_name("NAME")->check(check)->capture_default_str();
 }
 
 void AddEngineOptions(CLI::App& command, engine::EngineOptions& options) {
@@ -65,6 +84,12 @@ void AddEngineOptions(CLI::App& command, engine::EngineOptions& options) {
                   "Most stop strings of one request")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  AddFormat(command, "--tool-call-format", options.tool_call_format,
+            "How the model writes tool calls: auto (as its chat template says), none, or a name",
+            engine::ToolCallFormatNames());
+  AddFormat(command, "--reasoning-format", options.reasoning_format,
+            "How the model writes its thoughts: auto (as its chat template says), none, or a name",
+            engine::ReasoningFormatNames());
   command
       .add_option("--max-unread-tokens", options.max_unread_tokens,
                   "A stream pauses when its client is so many tokens behind")

@@ -171,6 +171,11 @@ RenderedChat ToRendered(jinja::MarkedText text) {
 
 }  // namespace
 
+std::string ChatTemplate::Sources() const {
+  return tool_use_ == nullptr ? program_->source
+                              : jinja::StrCat(program_->source, "\n", tool_use_->source);
+}
+
 absl::StatusOr<ChatTemplate> ChatTemplate::Compile(std::string_view source) {
   if (!jinja::IsValidUtf8(source)) {
     return absl::InvalidArgumentError("chat template: the source is not valid UTF-8");

@@ -84,6 +84,9 @@ class ChatTemplate final {
     return both;
   }
 
+  // What was compiled, and behind it what conversations with tools are rendered by.
+  std::string Sources() const;
+
   // The conversation as text. INVALID_ARGUMENT, with line and column, when the template fails: by
   // its own raise_exception (whose message follows the position), by what Python raises on, or for
   // arguments that are not as described above. RESOURCE_EXHAUSTED when a limit is met.

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "engine/tokenizer/decode_stream.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "scheduler/types.h"
@@ -15,8 +16,10 @@ namespace skep::engine {
 class Detokenizer final {
  public:
   // `tokenizer` must outlive it. `continues_text`: the ids follow others (a generation after its
-  // prompt), so the rule about a text's leading space does not apply to them.
-  Detokenizer(const Tokenizer& tokenizer, bool skip_special, bool continues_text = false);
+  // prompt), so the rule about a text's leading space does not apply to them. `shown`, which may be
+  // null and must outlive it: special tokens that are not skipped.
+  Detokenizer(const Tokenizer& tokenizer, bool skip_special, bool continues_text = false,
+              const absl::flat_hash_set<TokenId>* shown = nullptr);
 
   // Adds to `out` the text that `id` completes: whole UTF-8 characters only. Bytes that can no
   // longer become a character turn into U+FFFD; bytes that still can are held back.
@@ -31,6 +34,7 @@ class Detokenizer final {
  private:
   const Tokenizer* tokenizer_;
   bool skip_special_;
+  const absl::flat_hash_set<TokenId>* shown_;
   tokenizer::DecodeStream stream_;
   std::string held_;
 };

@@ -148,7 +148,10 @@ int BenchRemote(const BenchOptions& options) {
   absl::StatusOr<RemoteModel> model = (*client)->GetModel();
   if (!model.ok()) return Fail(model.status());
   const RunRequest run = [&](engine::GenerationRequest request, const OnDelta& on_delta) {
-    return (*client)->Stream(request, on_delta).status();
+    const auto forward = [&](int64_t tokens, const engine::OutputDelta& delta) {
+      on_delta(tokens, delta.text);
+    };
+    return (*client)->Stream(request, forward).status();
   };
   return Finish(options,
                 {{"model", model->name},

@@ -5,8 +5,8 @@
 #include <iostream>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -34,7 +34,7 @@ struct ChatOptions {
   std::string system;
 };
 
-using OnDelta = std::function<void(int64_t tokens, std::string_view text)>;
+using OnDelta = std::function<void(int64_t tokens, const engine::OutputDelta& delta)>;
 // Answers a request, here or on a server.
 using Answer = std::function<absl::Status(engine::GenerationRequest, const OnDelta&)>;
 
@@ -46,29 +46,65 @@ ordered_json Start(const ChatOptions& options) {
   return messages;
 }
 
+// Shows an answer as it comes: what is said on stdout; thoughts and tool calls, which nobody here
+// could carry out, on stderr.
+class Display {
+ public:
+  void Show(const engine::OutputDelta& delta) {
+    if (!delta.reasoning.empty()) {
+      std::cerr << (thinking_ ? "" : "[thinking] ") << delta.reasoning << std::flush;
+      thinking_ = true;
+    }
+    if (!delta.text.empty()) {
+      EndThoughts();
+      Print(delta.text);
+    }
+    engine::AppendToolCalls(calls_, delta.tool_calls);
+  }
+
+  void End() {
+    EndThoughts();
+    Print("\n");
+    for (const engine::ToolCallDelta& call : calls_) {
+      if (!call.discarded) std::cerr << "[calls " << call.name << call.arguments << "]\n";
+    }
+  }
+
+ private:
+  void EndThoughts() {
+    if (std::exchange(thinking_, false)) std::cerr << "\n" << std::flush;
+  }
+
+  bool thinking_ = false;
+  std::vector<engine::ToolCallDelta> calls_;
+};
+
 // One turn: prints the answer as it comes, then the speed, and adds it to the conversation.
 absl::Status Turn(const ChatOptions& options, const Answer& answer, ordered_json& messages) {
   engine::GenerationRequest request;
   request.prompt = engine::ChatPrompt{.messages = messages};
   Apply(options.sampling, request);
-  std::string text;
+  std::string text, reasoning;
+  Display display;
   int64_t tokens = 0;
   const absl::Time start = absl::Now();
   absl::Time first = start;
   const absl::Status status =
-      answer(std::move(request), [&](int64_t new_tokens, std::string_view piece) {
+      answer(std::move(request), [&](int64_t new_tokens, const engine::OutputDelta& piece) {
         if (tokens == 0) first = absl::Now();
         tokens += new_tokens;
-        text += piece;
-        Print(piece);
+        text += piece.text;
+        reasoning += piece.reasoning;
+        display.Show(piece);
       });
-  Print("\n");
+  display.End();
   if (!status.ok()) return status;
   const double seconds = absl::ToDoubleSeconds(absl::Now() - first);
   std::cerr << absl::StrFormat("[%d tokens, first after %.2f s, %.1f tokens/s]\n", tokens,
                                absl::ToDoubleSeconds(first - start),
                                tokens > 1 && seconds > 0 ? (tokens - 1) / seconds : 0.0);
   messages.push_back({{"role", "assistant"}, {"content", text}});
+  if (!reasoning.empty()) messages.back()["reasoning_content"] = reasoning;
   return absl::OkStatus();
 }
 
@@ -113,7 +149,7 @@ int ChatLocal(const ChatOptions& options) {
       if (!request.top_p && !defaults.top_p) request.top_p = kChatTopP;
     }
     const auto forward = [&](const engine::OutputDelta& delta) {
-      on_delta(static_cast<int64_t>(delta.token_ids.size()), delta.text);
+      on_delta(static_cast<int64_t>(delta.token_ids.size()), delta);
     };
     return Complete(**engine, std::move(request), forward).status();
   });

@@ -26,6 +26,9 @@ void SetPrompt(const engine::GenerationRequest& request, v1::GenerateRequest& ou
       v1::ChatMessage& to = *out.mutable_chat()->add_messages();
       to.set_role(message.value("role", ""));
       to.set_content(message.value("content", ""));
+      if (message.contains("reasoning_content")) {
+        to.set_reasoning(message["reasoning_content"].get<std::string>());
+      }
     }
   } else {
     out.mutable_text()->set_raw(std::get<engine::TextPrompt>(request.prompt).text);
@@ -50,6 +53,19 @@ v1::GenerateRequest ToMessage(const engine::GenerationRequest& request) {
   for (const std::string& stop : request.stop_strings) stopping.add_stop_strings(stop);
   out.set_bypass_prefix_cache(request.bypass_prefix_cache);
   return out;
+}
+
+engine::OutputDelta ToDelta(const v1::SequenceOutput& output) {
+  engine::OutputDelta delta{
+      .index = output.index(), .text = output.text(), .reasoning = output.reasoning()};
+  for (const v1::ToolCallDelta& call : output.tool_calls()) {
+    delta.tool_calls.push_back({.index = call.index(),
+                                .id = call.id(),
+                                .name = call.name(),
+                                .arguments = call.arguments(),
+                                .discarded = call.discarded()});
+  }
+  return delta;
 }
 
 // "" when there is none. What is no key would abort inside gRPC.
@@ -131,7 +147,7 @@ absl::StatusOr<RemoteModel> Client::GetModel() const {
 
 absl::StatusOr<engine::Usage> Client::Stream(
     const engine::GenerationRequest& request,
-    const std::function<void(int64_t tokens, std::string_view text)>& on_delta) const {
+    const std::function<void(int64_t tokens, const engine::OutputDelta& delta)>& on_delta) const {
   grpc::ClientContext context;
   channel_->Authorize(context);
   const auto reader = channel_->stub->GenerateStream(&context, ToMessage(request));
@@ -139,7 +155,7 @@ absl::StatusOr<engine::Usage> Client::Stream(
   engine::Usage usage;
   while (reader->Read(&response)) {
     for (const v1::SequenceOutput& output : response.outputs()) {
-      on_delta(output.num_tokens(), output.text());
+      on_delta(output.num_tokens(), ToDelta(output));
     }
     if (response.has_usage()) {
       usage = {.prompt_tokens = response.usage().prompt_tokens(),

@@ -47,12 +47,12 @@ class Client final {
 
   absl::StatusOr<RemoteModel> GetModel() const;
 
-  // Streams a request: token prompts, and chats whose messages have a role and text. Of its other
-  // fields those that the commands set are sent. `on_delta` gets the number of new tokens and their
-  // text. Errors carry code, message and reason.
+  // Streams a request: token prompts, and chats whose messages have a role, text and reasoning. Of
+  // its other fields those that the commands set are sent. `on_delta` gets the number of new tokens
+  // and what they say. Errors carry code, message and reason.
   absl::StatusOr<engine::Usage> Stream(
       const engine::GenerationRequest& request,
-      const std::function<void(int64_t tokens, std::string_view text)>& on_delta) const;
+      const std::function<void(int64_t tokens, const engine::OutputDelta& delta)>& on_delta) const;
 
  private:
   Client();

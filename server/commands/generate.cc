@@ -23,6 +23,7 @@ struct GenerateOptions {
   std::string prompt;
   std::optional<int32_t> logprobs;
   bool chat = false;
+  bool parse = false;
   bool json = false;
 };
 
@@ -41,11 +42,18 @@ ordered_json ToJson(const Completion& completion, bool with_logprobs) {
       logprobs.push_back(std::move(entry));
     }
   }
-  return {{"text", completion.output.text},
-          {"token_ids", completion.output.token_ids},
-          {"logprobs", std::move(logprobs)},
-          {"prompt_tokens", completion.usage.prompt_tokens},
-          {"finish_reason", FinishName(completion.output.finish.reason)}};
+  ordered_json out = {{"text", completion.output.text},
+                      {"token_ids", completion.output.token_ids},
+                      {"logprobs", std::move(logprobs)},
+                      {"prompt_tokens", completion.usage.prompt_tokens},
+                      {"finish_reason", FinishName(completion.output.finish.reason)}};
+  if (!completion.output.reasoning.empty()) out["reasoning"] = completion.output.reasoning;
+  for (const engine::ToolCallDelta& call : completion.output.tool_calls) {
+    if (call.discarded) continue;
+    out["tool_calls"].push_back(
+        {{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}});
+  }
+  return out;
 }
 
 int Generate(const GenerateOptions& options) {
@@ -60,6 +68,7 @@ int Generate(const GenerateOptions& options) {
   }
   Apply(options.sampling, request);
   request.logprobs = options.logprobs;
+  request.parsing = options.parse ? engine::AnswerParsing::kAuto : engine::AnswerParsing::kOff;
   const auto print = [&](const engine::OutputDelta& delta) {
     if (!options.json) Print(delta.text);
   };
@@ -87,6 +96,11 @@ void AddGenerateCommand(CLI::App& app, Run& run) {
                       "With --json: log-probabilities and so many alternatives of each token");
   command->add_flag("--chat", options->chat, "Put the prompt into the model's chat template");
   command->add_flag("--json", options->json, "Print one JSON object");
+  command
+      ->add_flag("--parse", options->parse,
+                 "With --json: reasoning and tool calls of the answer by themselves")
+      ->needs("--json")
+      ->needs("--chat");
   command->callback([options, &run] { run = [options] { return Generate(*options); }; });
 }
 

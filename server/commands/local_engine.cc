@@ -1,6 +1,5 @@
 #include "server/commands/local_engine.h"
 
-#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -8,18 +7,6 @@
 #include "server/load_model.h"
 
 namespace skep::server {
-namespace {
-
-void Append(engine::OutputDelta& whole, engine::OutputDelta piece) {
-  whole.text += piece.text;
-  whole.token_ids.insert(whole.token_ids.end(), piece.token_ids.begin(), piece.token_ids.end());
-  whole.logprobs.insert(whole.logprobs.end(), std::make_move_iterator(piece.logprobs.begin()),
-                        std::make_move_iterator(piece.logprobs.end()));
-  if (piece.finish.reason != FinishReason::kNone) whole.finish = std::move(piece.finish);
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<engine::Engine>> OpenLocalEngine(const ModelOptions& options) {
   absl::StatusOr<LoadedModel> model = LoadModel(options, MakeProgress("loading the model"));
   if (!model.ok()) return model.status();
@@ -43,7 +30,7 @@ absl::StatusOr<Completion> Complete(
       out.prompt = std::move(*prompt);
     } else if (auto* delta = std::get_if<engine::OutputDelta>(&event)) {
       if (on_delta != nullptr) on_delta(*delta);
-      Append(out.output, std::move(*delta));
+      engine::Append(out.output, std::move(*delta));
     } else {
       const engine::RequestDone& done = std::get<engine::RequestDone>(event);
       if (!done.status.ok()) return done.status;

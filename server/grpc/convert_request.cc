@@ -169,10 +169,21 @@ absl::Status SetStopping(const v1::StoppingOptions& from, GenerationRequest& to)
   return absl::OkStatus();
 }
 
-void SetResponse(const v1::ResponseOptions& from, GenerationRequest& to) {
+absl::Status SetResponse(const v1::ResponseOptions& from, GenerationRequest& to) {
   if (from.has_logprobs()) to.logprobs = from.logprobs();
   if (from.has_prompt_logprobs()) to.prompt_logprobs = from.prompt_logprobs();
   if (from.has_skip_special_tokens()) to.skip_special_tokens = from.skip_special_tokens();
+  switch (from.parsing()) {
+    case v1::ANSWER_PARSING_AUTO:
+      to.parsing = engine::AnswerParsing::kAuto;
+      return absl::OkStatus();
+    case v1::ANSWER_PARSING_OFF:
+      to.parsing = engine::AnswerParsing::kOff;
+      return absl::OkStatus();
+    default:
+      return Invalid("response.parsing",
+                     absl::StrCat(static_cast<int>(from.parsing()), " is no AnswerParsing"));
+  }
 }
 
 }  // namespace
@@ -245,7 +256,7 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateRequest& message) 
   if (absl::Status s = SetPrompt(message, out); !s.ok()) return s;
   if (absl::Status s = SetSampling(message.sampling(), out); !s.ok()) return s;
   if (absl::Status s = SetStopping(message.stopping(), out); !s.ok()) return s;
-  SetResponse(message.response(), out);
+  if (absl::Status s = SetResponse(message.response(), out); !s.ok()) return s;
   return out;
 }
 

@@ -5,12 +5,12 @@
 namespace skep::server {
 namespace {
 
-v1::FinishReason ToFinishReason(FinishReason reason) {
-  switch (reason) {
+v1::FinishReason ToFinishReason(const engine::FinishInfo& finish) {
+  switch (finish.reason) {
     case FinishReason::kNone:
       return v1::FINISH_REASON_UNSPECIFIED;
     case FinishReason::kStop:
-      return v1::FINISH_REASON_STOP;
+      return finish.tool_calls ? v1::FINISH_REASON_TOOL_CALLS : v1::FINISH_REASON_STOP;
     case FinishReason::kLength:
       return v1::FINISH_REASON_LENGTH;
     case FinishReason::kCancelled:
@@ -24,7 +24,7 @@ v1::FinishReason ToFinishReason(FinishReason reason) {
 }
 
 void SetFinish(const engine::FinishInfo& from, v1::FinishInfo& to) {
-  to.set_reason(ToFinishReason(from.reason));
+  to.set_reason(ToFinishReason(from));
   to.set_generated_tokens(static_cast<uint32_t>(from.generated_tokens));
   if (!from.stop_string.empty()) {
     to.set_stop_string(from.stop_string);
@@ -40,6 +40,39 @@ v1::SequenceOutput& PieceOf(uint32_t index, v1::GenerateResponse& out) {
   v1::SequenceOutput& piece = *out.add_outputs();
   piece.set_index(index);
   return piece;
+}
+
+// The piece of the call `index` that has not been discarded, or -1.
+int FindCall(const v1::SequenceOutput& piece, uint32_t index) {
+  for (int i = piece.tool_calls_size() - 1; i >= 0; --i) {
+    const v1::ToolCallDelta& call = piece.tool_calls(i);
+    if (call.index() == index && !call.discarded()) return i;
+  }
+  return -1;
+}
+
+// As engine::AppendToolCalls.
+void AddToolCall(const engine::ToolCallDelta& from, v1::SequenceOutput& piece) {
+  int at = FindCall(piece, from.index);
+  if (from.discarded && at >= 0 && !piece.tool_calls(at).name().empty()) {
+    piece.mutable_tool_calls()->DeleteSubrange(at, 1);
+    return;
+  }
+  if (at < 0 || !from.name.empty()) {
+    at = piece.tool_calls_size();
+    piece.add_tool_calls()->set_index(from.index);
+  }
+  v1::ToolCallDelta& to = *piece.mutable_tool_calls(at);
+  if (!from.name.empty()) {
+    to.set_id(from.id);
+    to.set_name(from.name);
+  }
+  if (from.discarded) {
+    to.set_discarded(true);
+    to.clear_arguments();
+  } else {
+    to.mutable_arguments()->append(from.arguments);
+  }
 }
 
 }  // namespace
@@ -66,7 +99,11 @@ void ResponseBuilder::Add(const engine::PromptProcessed& event, v1::GenerateResp
 
 void ResponseBuilder::Add(const engine::OutputDelta& event, v1::GenerateResponse& out) const {
   v1::SequenceOutput& piece = PieceOf(event.index, out);
-  if (view_.text) piece.mutable_text()->append(event.text);
+  if (view_.text) {
+    piece.mutable_text()->append(event.text);
+    piece.mutable_reasoning()->append(event.reasoning);
+    for (const engine::ToolCallDelta& call : event.tool_calls) AddToolCall(call, piece);
+  }
   piece.set_num_tokens(piece.num_tokens() + static_cast<uint32_t>(event.token_ids.size()));
   if (view_.token_ids) {
     piece.mutable_token_ids()->Add(event.token_ids.begin(), event.token_ids.end());

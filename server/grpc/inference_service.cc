@@ -212,7 +212,8 @@ grpc::ServerUnaryReactor* InferenceService::GetModelInfo(grpc::CallbackServerCon
                                                          const v1::GetModelInfoRequest*,
                                                          v1::GetModelInfoResponse* response) {
   return RunNow(context, "GetModelInfo", [this, response] {
-    FillModelInfo(options_, engine_->model(), engine_->tokenizer(), *response);
+    FillModelInfo(options_, engine_->model(), engine_->tokenizer(), engine_->output_format(),
+                  *response);
   });
 }
 

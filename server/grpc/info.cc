@@ -1,6 +1,7 @@
 #include "server/grpc/info.h"
 
 #include <set>
+#include <string>
 
 namespace skep::server {
 namespace {
@@ -35,7 +36,8 @@ void FillLoad(const engine::EngineStats& stats, v1::ServerLoad& out) {
 }  // namespace
 
 void FillModelInfo(const ServiceOptions& options, const ModelInfo& model,
-                   const engine::Tokenizer& tokenizer, v1::GetModelInfoResponse& out) {
+                   const engine::Tokenizer& tokenizer, const engine::OutputFormat& format,
+                   v1::GetModelInfoResponse& out) {
   out.set_model(options.served_model_name);
   out.set_name(model.name);
   out.set_architecture(model.architecture);
@@ -57,6 +59,8 @@ void FillModelInfo(const ServiceOptions& options, const ModelInfo& model,
   }
   out.set_has_chat_template(options.has_chat_template);
   FillDefaults(model.sampling_defaults, *out.mutable_sampling_defaults());
+  out.set_tool_call_format(std::string(format.tool_call_name()));
+  out.set_reasoning_format(std::string(format.reasoning_name()));
 }
 
 void FillServerInfo(const ServiceOptions& options, absl::Time start_time, const ModelInfo& model,

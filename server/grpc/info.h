@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "engine/engine.h"
+#include "engine/output_format/output_format.h"
 #include "engine/tokenizer/tokenizer.h"
 #include "models/runner.h"
 #include "server/grpc/inference_service.h"
@@ -12,7 +13,8 @@
 namespace skep::server {
 
 void FillModelInfo(const ServiceOptions& options, const ModelInfo& model,
-                   const engine::Tokenizer& tokenizer, v1::GetModelInfoResponse& out);
+                   const engine::Tokenizer& tokenizer, const engine::OutputFormat& format,
+                   v1::GetModelInfoResponse& out);
 
 void FillServerInfo(const ServiceOptions& options, absl::Time start_time, const ModelInfo& model,
                     const engine::EngineStats& stats, v1::GetServerInfoResponse& out);

@@ -29,6 +29,8 @@ namespace skep::engine {
 struct Answer {
   struct Sequence {
     std::string text;
+    std::string reasoning;
+    std::vector<ToolCallDelta> tool_calls;
     std::vector<TokenId> ids;
     std::vector<TokenLogprobs> logprobs;
     FinishInfo finish;
@@ -48,6 +50,8 @@ struct Answer {
       Sequence& sequence = sequences[delta->index];
       sequence.deltas_after_finish += sequence.finish.reason != FinishReason::kNone;
       sequence.text += delta->text;
+      sequence.reasoning += delta->reasoning;
+      AppendToolCalls(sequence.tool_calls, delta->tool_calls);
       sequence.ids.insert(sequence.ids.end(), delta->token_ids.begin(), delta->token_ids.end());
       sequence.logprobs.insert(sequence.logprobs.end(), delta->logprobs.begin(),
                                delta->logprobs.end());

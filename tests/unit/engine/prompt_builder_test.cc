@@ -124,5 +124,21 @@ TEST_F(PromptBuilderTest, BordersAreNoneForWords) {
   EXPECT_EQ(Build(chat), Turns({"user\nuser\nuser", "assistant\n"}));
 }
 
+// Where an answer begins is the template's to say, not a user's.
+TEST_F(PromptBuilderTest, ThePromptEndsWithTheTemplatesWords) {
+  GenerationRequest request;
+  ChatPrompt chat{.messages = {{{"role", "user"}, {"content", "<think>"}}}};
+  std::string end;
+  request.prompt = chat;
+  ASSERT_TRUE(builder_->Build(request, &end).ok());
+  EXPECT_EQ(end, "<|im_end|>\n<|im_start|>assistant\n");
+  chat.messages.push_back({{"role", "assistant"}, {"content", "<think>Hm"}});
+  chat.add_generation_prompt = false;
+  chat.continue_final_message = true;
+  request.prompt = chat;
+  ASSERT_TRUE(builder_->Build(request, &end).ok());
+  EXPECT_EQ(end, "<think>Hm");
+}
+
 }  // namespace
 }  // namespace skep::engine

@@ -39,9 +39,14 @@ TEST(ResponseBuilderTest, PiecesOfASequenceBecomeOne) {
 }
 
 TEST(ResponseBuilderTest, PartsThatWereNotAskedForAreLeftOut) {
-  const v1::GenerateResponse out =
-      Build({.text = false}, {{.index = 0, .text = "a", .token_ids = {2, 3}}});
+  const v1::GenerateResponse out = Build({.text = false}, {{.index = 0,
+                                                            .text = "a",
+                                                            .reasoning = "r",
+                                                            .tool_calls = {{.name = "f"}},
+                                                            .token_ids = {2, 3}}});
   EXPECT_EQ(out.outputs(0).text(), "");
+  EXPECT_EQ(out.outputs(0).reasoning(), "");
+  EXPECT_EQ(out.outputs(0).tool_calls_size(), 0);
   EXPECT_EQ(out.outputs(0).token_ids_size(), 0);
   EXPECT_EQ(out.outputs(0).num_tokens(), 2u);
 }
@@ -62,6 +67,39 @@ TEST(ResponseBuilderTest, EveryFinishReasonHasItsName) {
   EXPECT_EQ(reason(FinishReason::kCancelled), v1::FINISH_REASON_CANCELLED);
   EXPECT_EQ(reason(FinishReason::kDeadline), v1::FINISH_REASON_DEADLINE);
   EXPECT_EQ(reason(FinishReason::kError), v1::FINISH_REASON_ERROR);
+}
+
+TEST(ResponseBuilderTest, ReasoningAndToolCallsBecomeWhole) {
+  const v1::GenerateResponse out =
+      Build({}, {{.text = "a", .reasoning = "r"},
+                 {.reasoning = "s", .tool_calls = {{.index = 0, .id = "x", .name = "f"}}},
+                 {.tool_calls = {{.index = 0, .arguments = "{"}}},
+                 {.tool_calls = {{.index = 0, .arguments = "}"},
+                                 {.index = 1, .id = "y", .name = "g", .arguments = "{"}}},
+                 {.text = "b",
+                  .tool_calls = {{.index = 1, .discarded = true}},
+                  .finish = {.reason = FinishReason::kStop, .tool_calls = true}}});
+  ASSERT_EQ(out.outputs_size(), 1);
+  EXPECT_EQ(out.outputs(0).text(), "ab");
+  EXPECT_EQ(out.outputs(0).reasoning(), "rs");
+  ASSERT_EQ(out.outputs(0).tool_calls_size(), 1);
+  EXPECT_EQ(out.outputs(0).tool_calls(0).id(), "x");
+  EXPECT_EQ(out.outputs(0).tool_calls(0).name(), "f");
+  EXPECT_EQ(out.outputs(0).tool_calls(0).arguments(), "{}");
+  EXPECT_FALSE(out.outputs(0).tool_calls(0).discarded());
+  EXPECT_EQ(out.outputs(0).finish().reason(), v1::FINISH_REASON_TOOL_CALLS);
+}
+
+TEST(ResponseBuilderTest, ACallThatWasReadBeforeIsDiscardedByName) {
+  const v1::GenerateResponse out =
+      Build({}, {{.tool_calls = {{.index = 1, .arguments = "{"}}},
+                 {.tool_calls = {{.index = 1, .discarded = true}}},
+                 {.tool_calls = {{.index = 1, .id = "z", .name = "h", .arguments = "{}"}}}});
+  ASSERT_EQ(out.outputs(0).tool_calls_size(), 2);
+  EXPECT_TRUE(out.outputs(0).tool_calls(0).discarded());
+  EXPECT_EQ(out.outputs(0).tool_calls(0).arguments(), "");
+  EXPECT_EQ(out.outputs(0).tool_calls(1).name(), "h");
+  EXPECT_EQ(out.outputs(0).tool_calls(1).arguments(), "{}");
 }
 
 TEST(ResponseBuilderTest, PromptLogprobsAndUsage) {

@@ -66,6 +66,13 @@ TEST(ToRequestTest, WhatIsUnsetStaysUnset) {
   EXPECT_EQ(request.deadline, absl::InfiniteFuture());
 }
 
+TEST(ToRequestTest, ParsingCanBeTurnedOff) {
+  EXPECT_EQ(Request("text { text: 'a' }").parsing, engine::AnswerParsing::kAuto);
+  EXPECT_EQ(Request("text { text: 'a' } response { parsing: ANSWER_PARSING_OFF }").parsing,
+            engine::AnswerParsing::kOff);
+  EXPECT_EQ(BadField("text { text: 'a' } response { parsing: 9 }"), "response.parsing");
+}
+
 TEST(ToRequestTest, ZeroIsAValue) {
   const GenerationRequest request = Request(
       "text { raw: '\\xff\\x00' add_special_tokens: false parse_special_tokens: true }"
