@@ -250,9 +250,9 @@ absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const Deco
       std::vector<float> divisors;
       if (!rotation.divisors.empty()) divisors = root.OptionalVector(rotation.divisors);
       const int64_t dim = rotation.dim > 0 ? rotation.dim : plan.shape().head_dim;
-      SKEP_ASSIGN_OR_RETURN(rope, Rope::Create(WithTensors(rotation.parameters, root), dim,
-                                               plan.max_positions, builder.context_length,
-                                               divisors));
+      SKEP_ASSIGN_OR_RETURN(
+          rope, Rope::Create(WithTensors(rotation.parameters, root), dim, plan.max_positions,
+                             builder.context_length, divisors));
     }
     builder.workspace.AddRotation(name, rope, rotation.query_scale);
   }

@@ -257,8 +257,7 @@ absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::Open(const Found& found) 
     return WrongShape(tensor, absl::StrCat("it is stored [in, out], which cannot be read from ",
                                            View(TypeName(tensor.type)), "; F32, F16 and BF16 can"));
   }
-  matrix.rewritten =
-      Transpose(RowsOf(matrix.type, matrix.columns, matrix.data, matrix.rows)).owned;
+  matrix.rewritten = Transpose(RowsOf(matrix.type, matrix.columns, matrix.data, matrix.rows)).owned;
   matrix.data = matrix.rewritten.data();
   std::swap(matrix.rows, matrix.columns);
   return matrix;
@@ -292,8 +291,8 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
   const TensorInfo& tensor = *found.tensor;
   const WeightRule as_it_is;
   const WeightRule& rule = found.rule != nullptr ? *found.rule : as_it_is;
-  const bool whole = !rule.rows && found.slab < 0 && !rule.transposed && !rule.rows_are_columns &&
-                     !rule.mxfp4;
+  const bool whole =
+      !rule.rows && found.slab < 0 && !rule.transposed && !rule.rows_are_columns && !rule.mxfp4;
   if (whole) {
     const auto known = whole_.find(found.tensor);
     if (known != whole_.end()) return known->second;  // tied embeddings

@@ -21,7 +21,8 @@ const Kernels& KernelsFor(CpuLevel level) {
 int64_t GemmWorkspaceBytes(const PackedMatrix& matrix) {
   if (IsInt8(matrix.format())) return 4 * BlocksOf(matrix.columns()) * kMaxDecodedBlockBytes;
   const int64_t columns = (matrix.columns() + kStretch - 1) / kStretch * kStretch;
-  return (kFloatChunkTiles * kTileRows + 4 * kLanes + 1) * columns * static_cast<int64_t>(sizeof(float));
+  return (kFloatChunkTiles * kTileRows + 4 * kLanes + 1) * columns *
+         static_cast<int64_t>(sizeof(float));
 }
 
 namespace {

@@ -175,9 +175,8 @@ TEST(GemmTest, Epilogues) {
     job.out_stride = kOutputs + 3;
     AlignedBlocks quantised(kRows, kOutputs);
     job.out_blocks = quantised.data();
-    for (Epilogue epilogue :
-         {Epilogue::kStore, Epilogue::kAddTo, Epilogue::kLogits, Epilogue::kActivate,
-          Epilogue::kGate}) {
+    for (Epilogue epilogue : {Epilogue::kStore, Epilogue::kAddTo, Epilogue::kLogits,
+                              Epilogue::kActivate, Epilogue::kGate}) {
       std::vector<float> out(kRows * job.out_stride, 2.0f);
       job.epilogue = epilogue;
       job.out = out.data();

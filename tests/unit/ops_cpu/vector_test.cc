@@ -110,7 +110,8 @@ TEST(ClampTest, KeepsWhatLiesBetween) {
   for (CpuLevel level : LevelsHere()) {
     std::vector<float> x = {-3.0f, -0.5f, 0.0f, 0.25f, 9.0f, NAN};
     KernelsFor(level).clamp(0.5f, 6, x.data());
-    EXPECT_THAT(std::vector<float>(x.begin(), x.begin() + 5), testing::ElementsAre(-0.5f, -0.5f, 0.0f, 0.25f, 0.5f));
+    EXPECT_THAT(std::vector<float>(x.begin(), x.begin() + 5),
+                testing::ElementsAre(-0.5f, -0.5f, 0.0f, 0.25f, 0.5f));
     EXPECT_TRUE(std::isnan(x[5]));
   }
 }
