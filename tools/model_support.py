@@ -136,8 +136,9 @@ def results(test):
 
 def page(properties):
     lines, compared = [], collections.defaultdict(list)
-    for key in sorted(k for k in properties if k.startswith("architecture ")):
-        name, rest = properties[key].split(" (", 1)
+    architectures = [value for key, value in properties.items() if key.startswith("architecture ")]
+    for architecture in sorted(architectures):
+        name, rest = architecture.split(" (", 1)
         names, gguf = rest.rstrip(")").split("; gguf: ")
         lines.append(f"| {name} | {names} | {gguf} | CPU |")
     for key, value in properties.items():
