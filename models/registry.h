@@ -2,17 +2,13 @@
 #ifndef SKEP_MODELS_REGISTRY_H_
 #define SKEP_MODELS_REGISTRY_H_
 
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "models/layers/builder.h"
-#include "models/loading/weights.h"
-#include "models/model.h"
-#include "models/weights/config_view.h"
+#include "models/architectures/decoder_plan.h"
 
 namespace skep::models {
 
@@ -22,11 +18,10 @@ struct Architecture {
   std::span<const std::string_view> hugging_face_names;
   // ... and general.architecture of GGUF.
   std::span<const std::string_view> gguf_names;
-  // Reads the configuration and says what cannot be served. Loads nothing.
-  absl::Status (*check)(const ConfigView& config);
+  // What its models are made of; says what cannot be served. Loads nothing.
+  absl::StatusOr<architectures::DecoderPlan> (*plan)(const ConfigView& config);
   // How its files name and store weights, where they differ from the canonical way.
   absl::StatusOr<std::vector<WeightRule>> (*rules)(const ConfigView& config);
-  absl::StatusOr<std::unique_ptr<Model>> (*build)(Builder& builder);
 };
 
 std::span<const Architecture> Architectures();

@@ -7,16 +7,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "models/layers/decoder.h"
+#include "models/layers/options.h"
 #include "models/layers/status_macros.h"
-#include "models/layers/transformer_layer.h"
 #include "models/loading/rules.h"
 #include "models/weights/config_view.h"
 
@@ -97,8 +95,6 @@ absl::Status CheckNumber(const ConfigView& view, std::string_view key, double va
 
 // Unimplemented, naming `feature`, if the key is present and not zero.
 absl::Status CheckZero(const ConfigView& view, std::string_view key, std::string_view feature);
-
-absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const DecoderPlan& plan);
 
 }  // namespace skep::models::architectures
 

@@ -41,8 +41,6 @@ constexpr std::string_view kGgufNames[] = {"deepseek"};
 
 }  // namespace
 
-Architecture DeepseekMoe() {
-  return DecoderFamily<Read>("deepseek_moe", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture DeepseekMoe() { return {"deepseek_moe", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

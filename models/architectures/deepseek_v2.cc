@@ -195,8 +195,6 @@ constexpr std::string_view kGgufNames[] = {"deepseek2"};
 
 }  // namespace
 
-Architecture DeepseekV2() {
-  return DecoderFamily<Read>("deepseek_v2", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture DeepseekV2() { return {"deepseek_v2", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -96,8 +96,6 @@ constexpr std::string_view kGgufNames[] = {"falcon"};
 
 }  // namespace
 
-Architecture Falcon() {
-  return DecoderFamily<Read>("falcon", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture Falcon() { return {"falcon", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -103,14 +103,12 @@ constexpr std::string_view kGemma3Gguf[] = {"gemma3"};
 
 }  // namespace
 
-Architecture Gemma() {
-  return DecoderFamily<ReadGemma>("gemma", kGemmaNames, kGemmaGguf, Rules<ReadGemma>);
-}
+Architecture Gemma() { return {"gemma", kGemmaNames, kGemmaGguf, ReadGemma, Rules<ReadGemma>}; }
 Architecture Gemma2() {
-  return DecoderFamily<ReadGemma2>("gemma2", kGemma2Names, kGemma2Gguf, Rules<ReadGemma2>);
+  return {"gemma2", kGemma2Names, kGemma2Gguf, ReadGemma2, Rules<ReadGemma2>};
 }
 Architecture Gemma3() {
-  return DecoderFamily<ReadGemma3>("gemma3", kGemma3Names, kGemma3Gguf, Rules<ReadGemma3>);
+  return {"gemma3", kGemma3Names, kGemma3Gguf, ReadGemma3, Rules<ReadGemma3>};
 }
 
 }  // namespace skep::models::architectures

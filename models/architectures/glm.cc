@@ -152,10 +152,10 @@ constexpr std::string_view kGlm4MoeGguf[] = {"glm4moe"};
 
 }  // namespace
 
-Architecture Glm() { return DecoderFamily<ReadGlm>("glm", kGlmNames, kGlmGguf, GlmRules); }
-Architecture Glm4() { return DecoderFamily<ReadGlm4>("glm4", kGlm4Names, kGlm4Gguf, GlmRules); }
+Architecture Glm() { return {"glm", kGlmNames, kGlmGguf, ReadGlm, GlmRules}; }
+Architecture Glm4() { return {"glm4", kGlm4Names, kGlm4Gguf, ReadGlm4, GlmRules}; }
 Architecture Glm4Moe() {
-  return DecoderFamily<ReadGlm4Moe>("glm4_moe", kGlm4MoeNames, kGlm4MoeGguf, Glm4MoeRules);
+  return {"glm4_moe", kGlm4MoeNames, kGlm4MoeGguf, ReadGlm4Moe, Glm4MoeRules};
 }
 
 }  // namespace skep::models::architectures

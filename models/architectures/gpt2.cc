@@ -88,8 +88,8 @@ constexpr std::string_view kBigCodeGguf[] = {"starcoder"};
 }  // namespace
 
 Architecture BigCode() {
-  return DecoderFamily<ReadBigCode>("bigcode", kBigCodeNames, kBigCodeGguf, BigCodeRules);
+  return {"bigcode", kBigCodeNames, kBigCodeGguf, ReadBigCode, BigCodeRules};
 }
-Architecture Gpt2() { return DecoderFamily<ReadGpt2>("gpt2", kGpt2Names, kGpt2Gguf, Gpt2Rules); }
+Architecture Gpt2() { return {"gpt2", kGpt2Names, kGpt2Gguf, ReadGpt2, Gpt2Rules}; }
 
 }  // namespace skep::models::architectures

@@ -45,6 +45,6 @@ constexpr std::string_view kHuggingFaceNames[] = {"GPTJForCausalLM", "gptj"};
 
 }  // namespace
 
-Architecture GptJ() { return DecoderFamily<Read>("gpt_j", kHuggingFaceNames, {}, Rules); }
+Architecture GptJ() { return {"gpt_j", kHuggingFaceNames, {}, Read, Rules}; }
 
 }  // namespace skep::models::architectures

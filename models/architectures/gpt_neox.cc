@@ -44,8 +44,6 @@ constexpr std::string_view kGgufNames[] = {"gptneox"};
 
 }  // namespace
 
-Architecture GptNeoX() {
-  return DecoderFamily<Read>("gpt_neox", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture GptNeoX() { return {"gpt_neox", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -73,8 +73,6 @@ constexpr std::string_view kGgufNames[] = {"gpt-oss"};
 
 }  // namespace
 
-Architecture GptOss() {
-  return DecoderFamily<Read>("gpt_oss", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture GptOss() { return {"gpt_oss", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

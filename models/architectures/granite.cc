@@ -83,11 +83,9 @@ constexpr std::string_view kMixtureGguf[] = {"granitemoe"};
 
 }  // namespace
 
-Architecture Granite() {
-  return DecoderFamily<ReadDense>("granite", kDenseNames, kDenseGguf, Rules<ReadDense>);
-}
+Architecture Granite() { return {"granite", kDenseNames, kDenseGguf, ReadDense, Rules<ReadDense>}; }
 Architecture GraniteMoe() {
-  return DecoderFamily<ReadMixture>("granitemoe", kMixtureNames, kMixtureGguf, Rules<ReadMixture>);
+  return {"granitemoe", kMixtureNames, kMixtureGguf, ReadMixture, Rules<ReadMixture>};
 }
 
 }  // namespace skep::models::architectures

@@ -23,6 +23,6 @@ constexpr std::string_view kHuggingFaceNames[] = {"HeliumForCausalLM", "helium"}
 
 }  // namespace
 
-Architecture Helium() { return DecoderFamily<Read>("helium", kHuggingFaceNames, {}, Rules); }
+Architecture Helium() { return {"helium", kHuggingFaceNames, {}, Read, Rules}; }
 
 }  // namespace skep::models::architectures

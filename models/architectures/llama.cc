@@ -70,6 +70,6 @@ constexpr std::string_view kGgufNames[] = {"llama", "mistral3"};
 
 }  // namespace
 
-Architecture Llama() { return DecoderFamily<Read>("llama", kHuggingFaceNames, kGgufNames, Rules); }
+Architecture Llama() { return {"llama", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

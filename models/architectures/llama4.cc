@@ -147,8 +147,6 @@ constexpr std::string_view kGgufNames[] = {"llama4"};
 
 }  // namespace
 
-Architecture Llama4() {
-  return DecoderFamily<Read>("llama4", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture Llama4() { return {"llama4", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -59,8 +59,6 @@ constexpr std::string_view kGgufNames[] = {"minimax-m2"};
 
 }  // namespace
 
-Architecture MiniMaxM2() {
-  return DecoderFamily<Read>("minimax_m2", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture MiniMaxM2() { return {"minimax_m2", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -71,6 +71,6 @@ constexpr std::string_view kGgufNames[] = {"mpt"};
 
 }  // namespace
 
-Architecture Mpt() { return DecoderFamily<Read>("mpt", kHuggingFaceNames, kGgufNames, Rules); }
+Architecture Mpt() { return {"mpt", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -88,12 +88,8 @@ constexpr std::string_view kOlmoeGguf[] = {"olmoe"};
 
 }  // namespace
 
-Architecture Olmo() { return DecoderFamily<ReadOlmo>("olmo", kOlmoNames, kOlmoGguf, OlmoRules); }
-Architecture Olmo2() {
-  return DecoderFamily<ReadOlmo2>("olmo2", kOlmo2Names, kOlmo2Gguf, Olmo2Rules);
-}
-Architecture Olmoe() {
-  return DecoderFamily<ReadOlmoe>("olmoe", kOlmoeNames, kOlmoeGguf, OlmoeRules);
-}
+Architecture Olmo() { return {"olmo", kOlmoNames, kOlmoGguf, ReadOlmo, OlmoRules}; }
+Architecture Olmo2() { return {"olmo2", kOlmo2Names, kOlmo2Gguf, ReadOlmo2, Olmo2Rules}; }
+Architecture Olmoe() { return {"olmoe", kOlmoeNames, kOlmoeGguf, ReadOlmoe, OlmoeRules}; }
 
 }  // namespace skep::models::architectures

@@ -52,6 +52,6 @@ constexpr std::string_view kHuggingFaceNames[] = {"PersimmonForCausalLM", "persi
 
 }  // namespace
 
-Architecture Persimmon() { return DecoderFamily<Read>("persimmon", kHuggingFaceNames, {}, Rules); }
+Architecture Persimmon() { return {"persimmon", kHuggingFaceNames, {}, Read, Rules}; }
 
 }  // namespace skep::models::architectures

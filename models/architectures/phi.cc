@@ -41,6 +41,6 @@ constexpr std::string_view kGgufNames[] = {"phi2"};
 
 }  // namespace
 
-Architecture Phi() { return DecoderFamily<Read>("phi", kHuggingFaceNames, kGgufNames, Rules); }
+Architecture Phi() { return {"phi", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

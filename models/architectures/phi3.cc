@@ -35,6 +35,6 @@ constexpr std::string_view kGgufNames[] = {"phi3"};
 
 }  // namespace
 
-Architecture Phi3() { return DecoderFamily<Read>("phi3", kHuggingFaceNames, kGgufNames, Rules); }
+Architecture Phi3() { return {"phi3", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -52,8 +52,6 @@ constexpr std::string_view kGgufNames[] = {"phimoe"};
 
 }  // namespace
 
-Architecture PhiMoe() {
-  return DecoderFamily<Read>("phi_moe", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture PhiMoe() { return {"phi_moe", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

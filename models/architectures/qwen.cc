@@ -104,19 +104,13 @@ constexpr std::string_view kQwen3MoeGguf[] = {"qwen3moe"};
 
 }  // namespace
 
-Architecture Qwen2() {
-  return DecoderFamily<ReadQwen2>("qwen2", kQwen2Names, kQwen2Gguf, Rules<ReadQwen2>);
-}
+Architecture Qwen2() { return {"qwen2", kQwen2Names, kQwen2Gguf, ReadQwen2, Rules<ReadQwen2>}; }
 Architecture Qwen2Moe() {
-  return DecoderFamily<ReadQwen2Moe>("qwen2_moe", kQwen2MoeNames, kQwen2MoeGguf,
-                                     Rules<ReadQwen2Moe>);
+  return {"qwen2_moe", kQwen2MoeNames, kQwen2MoeGguf, ReadQwen2Moe, Rules<ReadQwen2Moe>};
 }
-Architecture Qwen3() {
-  return DecoderFamily<ReadQwen3>("qwen3", kQwen3Names, kQwen3Gguf, Rules<ReadQwen3>);
-}
+Architecture Qwen3() { return {"qwen3", kQwen3Names, kQwen3Gguf, ReadQwen3, Rules<ReadQwen3>}; }
 Architecture Qwen3Moe() {
-  return DecoderFamily<ReadQwen3Moe>("qwen3_moe", kQwen3MoeNames, kQwen3MoeGguf,
-                                     Rules<ReadQwen3Moe>);
+  return {"qwen3_moe", kQwen3MoeNames, kQwen3MoeGguf, ReadQwen3Moe, Rules<ReadQwen3Moe>};
 }
 
 }  // namespace skep::models::architectures

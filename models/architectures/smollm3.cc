@@ -52,8 +52,6 @@ constexpr std::string_view kGgufNames[] = {"smollm3"};
 
 }  // namespace
 
-Architecture SmolLm3() {
-  return DecoderFamily<Read>("smollm3", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture SmolLm3() { return {"smollm3", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -45,8 +45,6 @@ constexpr std::string_view kGgufNames[] = {"stablelm"};
 
 }  // namespace
 
-Architecture StableLm() {
-  return DecoderFamily<Read>("stablelm", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture StableLm() { return {"stablelm", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -40,8 +40,6 @@ constexpr std::string_view kGgufNames[] = {"starcoder2"};
 
 }  // namespace
 
-Architecture Starcoder2() {
-  return DecoderFamily<Read>("starcoder2", kHuggingFaceNames, kGgufNames, Rules);
-}
+Architecture Starcoder2() { return {"starcoder2", kHuggingFaceNames, kGgufNames, Read, Rules}; }
 
 }  // namespace skep::models::architectures

@@ -11,21 +11,10 @@
 #include "models/layers/block.h"
 #include "models/layers/builder.h"
 #include "models/layers/norm.h"
+#include "models/layers/options.h"
 #include "models/model.h"
 
 namespace skep::models {
-
-struct DecoderOptions {
-  int64_t hidden = 0;
-  int64_t vocab_size = 0;  // the configuration's; the table may have more rows
-  int64_t positions = 0;   // > 0: learned positions, "position_embeddings" with so many rows
-  bool tied_head = false;  // the head is the embedding table
-  Bias head_bias = Bias::kNone;
-  NormOptions norm;  // before the head
-  float embedding_scale = 1.0f;
-  float logits_multiplier = 1.0f;
-  float logits_softcap = 0.0f;
-};
 
 class Decoder final : public Model {
  public:

@@ -9,26 +9,9 @@
 #include <vector>
 
 #include "models/layers/layer_part.h"
+#include "models/layers/options.h"
 
 namespace skep::models {
-
-struct LatentAttentionOptions {
-  int64_t hidden = 0;
-  int64_t heads = 0;
-  int64_t latent = 0;        // kv_lora_rank
-  int64_t query_latent = 0;  // q_lora_rank; 0: queries are projected from the hidden state
-  int64_t nope = 0;          // of a head, what is not rotated
-  int64_t rotated = 0;
-  int64_t value_dim = 0;  // of a head's expanded value
-  float scale = 0.0f;     // of the scores
-  double norm_epsilon = 1e-6;
-  Bias bias = Bias::kNone;  // of q_a_proj, kv_a_proj_with_mqa and o_proj
-  // Name of a RoPE of the model. Empty: no rotation.
-  std::string rope = "rope";
-
-  // Of attention over latents.
-  AttentionShape shape() const { return {heads, /*kv_heads=*/1, latent + rotated, latent}; }
-};
 
 class LatentAttention final : public Mixer {
  public:

@@ -12,31 +12,9 @@
 #include "models/layers/feed_forward.h"
 #include "models/layers/latent_attention.h"
 #include "models/layers/norm.h"
+#include "models/layers/options.h"
 
 namespace skep::models {
-
-// Where a layer norms. A is attention, F the feed-forward part, N a norm of its own each time.
-enum class Residual {
-  kPreNorm,      // x += A(N(x)); x += F(N(x))
-  kPostNorm,     // x += N(A(x)); x += N(F(x))
-  kSandwich,     // x += N(A(N(x))); x += N(F(N(x)))
-  kParallel,     // x += A(N(x)) + F(N(x)), one norm for both
-  kParallelTwo,  // x += A(N(x)) + F(N(x)), two norms
-};
-
-struct LayerOptions {
-  Residual residual = Residual::kPreNorm;
-  NormOptions norm;
-  AttentionOptions attention;
-  std::optional<LatentAttentionOptions> latent;  // in place of `attention`
-  FeedForwardOptions feed_forward;
-  float residual_multiplier = 1.0f;
-  // Canonical names below the layer's place. The post norms are those of kPostNorm and kSandwich.
-  std::string attention_norm = "input_layernorm";
-  std::string attention_post_norm = "post_attention_layernorm";
-  std::string mlp_norm = "post_attention_layernorm";
-  std::string mlp_post_norm = "post_feedforward_layernorm";
-};
 
 class TransformerLayer final : public Block {
  public:

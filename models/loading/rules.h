@@ -10,8 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "models/loading/weights.h"
-#include "models/ops/ops.h"
+#include "models/loading/rule.h"
 
 namespace skep::models {
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "models/architectures/build_decoder.h"
 #include "models/layers/status_macros.h"
 #include "models/ops/cpu/cpu_ops.h"
 #include "models/ops/reference/reference_ops.h"
@@ -136,7 +137,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   SKEP_RETURN_IF_ERROR(CheckOptions(options));
   SKEP_ASSIGN_OR_RETURN(ModelFiles files, OpenModel(path));
   SKEP_ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(files.config));
-  SKEP_RETURN_IF_ERROR(architecture->check(files.config));
+  SKEP_ASSIGN_OR_RETURN(const architectures::DecoderPlan plan, architecture->plan(files.config));
 
   LoadedModel loaded;
   loaded.max_sequences = options.max_sequences;
@@ -154,7 +155,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
                       options.progress);
   Builder builder{files.config,      *loaded.ops,   loader,
                   *loaded.workspace, *loaded.state, loaded.info.context_length};
-  SKEP_ASSIGN_OR_RETURN(loaded.model, architecture->build(builder));
+  SKEP_ASSIGN_OR_RETURN(loaded.model, BuildDecoder(builder, plan));
   SKEP_RETURN_IF_ERROR(loader.Finish());
   loaded.info.vocab_size = loaded.model->vocab_size();
   loaded.info.quantization = loader.Quantization();
@@ -204,7 +205,7 @@ std::vector<std::string> SupportedArchitectures() {
 absl::Status CheckSupported(const std::string& path) {
   SKEP_ASSIGN_OR_RETURN(const ModelFiles files, OpenModel(path));
   SKEP_ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(files.config));
-  return architecture->check(files.config);
+  return architecture->plan(files.config).status();
 }
 
 }  // namespace skep::models

@@ -24,7 +24,7 @@ absl::Status Check(const std::string& model_type, const std::string& keys) {
   if (!view.ok()) return view.status();
   const auto architecture = FindArchitecture(*view);
   if (!architecture.ok()) return architecture.status();
-  return (*architecture)->check(*view);
+  return (*architecture)->plan(*view).status();
 }
 
 struct Refusal {

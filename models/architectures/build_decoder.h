@@ -1,0 +1,19 @@
+// From a plan to a model that runs.
+#ifndef SKEP_MODELS_ARCHITECTURES_BUILD_DECODER_H_
+#define SKEP_MODELS_ARCHITECTURES_BUILD_DECODER_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "models/architectures/decoder_plan.h"
+#include "models/layers/builder.h"
+#include "models/model.h"
+
+namespace skep::models::architectures {
+
+// Loads the weights that the plan asks for; what is wrong with them, the builder's loader tells.
+absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const DecoderPlan& plan);
+
+}  // namespace skep::models::architectures
+
+#endif  // SKEP_MODELS_ARCHITECTURES_BUILD_DECODER_H_
