@@ -139,6 +139,31 @@ def write_configs():
 
 # ---- tokenizer.json ----
 
+def write_outputs():
+    call = '{"name": "f", "arguments": {"s": "a}b\\u00e9", "n": [1, {"x": null}]}}'
+    for name, calls, reasoning, text in [
+        ("hermes", "hermes", "think", f"<think>hm</think>\n\nYes.\n<tool_call>\n{call}\n</tool_call>"),
+        ("two", "hermes", "none", f"<tool_call>{call}</tool_call><tool_call>{call}</tool_call> done"),
+        ("coder", "qwen3-coder", "none", "<tool_call>\n<function=f>\n<parameter=s>\na < b\n</parameter>\n"
+                                         "</function>\n</tool_call>"),
+        ("llama", "llama-3", "none", '{"name": "f", "parameters": {"s": "x"}}'),
+        ("pythonic", "pythonic", "none", "[f(s='it\\'s', n=[1, -2.5e3], t=True), f()]"),
+        ("mistral", "mistral", "none", f"[TOOL_CALLS][{call}]"),
+        ("mistral_new", "mistral", "none", '[TOOL_CALLS]f[ARGS]{"s": "x"}'),
+        ("deepseek", "deepseek-v3", "think", "x</think>y<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function"
+                                             "<｜tool▁sep｜>f\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"),
+        ("harmony", "harmony", "harmony", "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>"
+                                          'commentary to=functions.f<|message|>{"s": 1}<|call|>'),
+        ("glm", "glm", "none", "<tool_call>f\n<arg_key>s</arg_key>\n<arg_value>x</arg_value>\n</tool_call>"),
+        ("kimi", "kimi-k2", "none", "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0"
+                                    '<|tool_call_argument_begin|>{"s": 1}<|tool_call_end|><|tool_calls_section_end|>'),
+        ("minimax", "minimax-m2", "none", '<minimax:tool_call>\n<invoke name="f">\n<parameter name="s">x'
+                                          "</parameter>\n</invoke>\n</minimax:tool_call>"),
+        ("cut", "hermes", "think", "<think>never ends <tool_call>{"),
+    ]:
+        write("output_format", name, f"{calls}\n{reasoning}\n{text}".encode())
+
+
 def save(name, tokenizer):
     write("tokenizer_json", name, tokenizer.to_str(pretty=False))
 
@@ -510,6 +535,7 @@ def main():
     write_gguf()
     write_safetensors()
     write_configs()
+    write_outputs()
     write_tokenizers(map_bytes)
     write_gguf_vocabularies(map_bytes)
     write_vocabulary_files()
