@@ -15,7 +15,9 @@
     }                                                         \
   } while (false)
 
-// Assigns the value of a StatusOr, or returns its status from the function.
+// Assigns the value of a StatusOr, or returns its status from the function. `target` may be a
+// declaration, which cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define SKEP_CONCATENATE_(a, b) a##b
 #define SKEP_CONCATENATE(a, b) SKEP_CONCATENATE_(a, b)
 #define SKEP_ASSIGN_OR_RETURN(target, expression) \
@@ -24,5 +26,6 @@
   auto result = (expression);                              \
   if (!result.ok()) return result.status();                \
   target = *std::move(result)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // SKEP_MODELS_LAYERS_STATUS_MACROS_H_
