@@ -16,7 +16,8 @@ void ScaleQueries(Rotation& rotation) {
   const int64_t trained = rotation.parameters.original_max_position_embeddings;
   if (beta == 0 || trained <= 0) return;
   rotation.query_scale = [beta, trained](int64_t position) {
-    return static_cast<float>(1.0 + beta * std::log1p(static_cast<double>(position / trained)));
+    const int64_t lengths = position / trained;  // whole ones
+    return static_cast<float>(1.0 + beta * std::log1p(static_cast<double>(lengths)));
   };
 }
 

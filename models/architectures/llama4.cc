@@ -125,10 +125,8 @@ absl::StatusOr<std::vector<WeightRule>> Rules(const ConfigView& view) {
   AddInterleavedQk(qkv, rules);
   const std::string mlp = "model.layers.{}.mlp.", file = "model.layers.{}.feed_forward.";
   SKEP_ASSIGN_OR_RETURN(const int64_t width, view.RequiredIntIn("intermediate_size", 1, 1 << 24));
-  for (const std::string part : {"gate_proj", "up_proj", "down_proj"}) {
-    AddWeightAndBias(mlp + part, file + part, {}, rules);
-    AddWeightAndBias(mlp + "shared_experts." + part, file + "shared_expert." + part, {}, rules);
-  }
+  AddGatedMlp(mlp, file, rules);
+  AddGatedMlp(mlp + "shared_experts.", file + "shared_expert.", rules);
   AddWeightAndBias(mlp + "gate", file + "router", {}, rules);
   const auto add_experts = [&](const std::string& part, const std::string& stacked,
                                const std::optional<RowMap>& rows) {

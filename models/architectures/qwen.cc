@@ -81,9 +81,7 @@ absl::StatusOr<std::vector<WeightRule>> Rules(const ConfigView& view) {
   if (view.is_gguf()) return GgufDecoderRules({plan.shape()});
   std::vector<WeightRule> rules;
   const std::string mlp = "model.layers.{}.mlp.";
-  for (const std::string part : {"gate_proj", "up_proj", "down_proj"}) {
-    AddWeightAndBias(mlp + "shared_experts." + part, mlp + "shared_expert." + part, {}, rules);
-  }
+  AddGatedMlp(mlp + "shared_experts.", mlp + "shared_expert.", rules);
   for (const LayerOptions& layer : plan.layers) {
     const auto* moe = std::get_if<MoeOptions>(&layer.feed_forward);
     if (moe == nullptr) continue;

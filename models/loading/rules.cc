@@ -103,6 +103,12 @@ void AddInterleavedQk(const QkvLayout& qkv, std::vector<WeightRule>& rules) {
                    HeadRows(qkv, qkv.shape.kv_heads), rules);
 }
 
+void AddGatedMlp(std::string_view place, std::string_view file, std::vector<WeightRule>& rules) {
+  for (std::string_view part : {"gate_proj", "up_proj", "down_proj"}) {
+    AddWeightAndBias(Name(place, part), Name(file, part), std::nullopt, rules);
+  }
+}
+
 void AddFusedGateUp(std::string_view place, std::string_view fused, int64_t intermediate,
                     std::vector<WeightRule>& rules) {
   EraseRules(Name(place, ".gate_proj"), rules);

@@ -62,6 +62,8 @@ void AddInterleavedQk(const QkvLayout& qkv, std::vector<WeightRule>& rules);
 // The same from `fused` whose rows are, for each of `groups` groups of heads, [q | k | v].
 void AddGroupedQkv(std::string_view fused, const AttentionShape& shape, int64_t groups,
                    std::vector<WeightRule>& rules);
+// Canonical <place>{gate,up,down}_proj under the same names at `file`; both end with a dot.
+void AddGatedMlp(std::string_view place, std::string_view file, std::vector<WeightRule>& rules);
 // Canonical <place>.{gate,up}_proj from `fused`, rows [gate | up] of `intermediate` each, in place
 // of whatever rules there are for them.
 void AddFusedGateUp(std::string_view place, std::string_view fused, int64_t intermediate,

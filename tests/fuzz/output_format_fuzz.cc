@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/output_format/output_parser.h"
+#include "engine/tokenizer/unicode.h"
 #include "tests/fuzz/require.h"
 
 namespace skep::fuzz {
@@ -67,6 +68,7 @@ ParsedOutput Parse(const OutputFormat& format, std::string_view text, size_t pie
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace skep::fuzz;
   std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (!skep::engine::tokenizer::IsValidUtf8(text)) return 0;  // never leaves a tokenizer
   const std::string_view calls = TakeLine(text);
   const std::string_view reasoning = TakeLine(text);
   const auto format = FormatOf(calls, reasoning);

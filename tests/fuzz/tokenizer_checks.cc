@@ -54,8 +54,12 @@ void CheckIds(const Tokenizer& tokenizer, const Ids& ids) {
 
 // Text that the vocabulary cannot express becomes its unknown token, which may be special.
 void RequireNoSpecial(const Tokenizer& tokenizer, const Ids& ids) {
+  const engine::tokenizer::Vocabulary& vocabulary = tokenizer.pipeline().vocabulary;
   for (TokenId id : ids) {
-    Require(!tokenizer.IsSpecial(id) || id == tokenizer.unk_id(),
+    // A vocabulary may have the unknown token twice.
+    const bool unknown = tokenizer.unk_id().has_value() &&
+                         vocabulary.text(id) == vocabulary.text(*tokenizer.unk_id());
+    Require(!tokenizer.IsSpecial(id) || unknown,
             "a text that is no more than text has no special tokens");
   }
 }
