@@ -166,6 +166,10 @@ absl::Status ReadBiases(const ConfigView& view, DecoderPlan& plan) {
   return absl::OkStatus();
 }
 
+void Ignore(std::initializer_list<std::string_view> prefixes, DecoderPlan& plan) {
+  plan.ignored_prefixes.insert(plan.ignored_prefixes.end(), prefixes.begin(), prefixes.end());
+}
+
 std::vector<float> AlibiSlopes(int64_t heads, double max_bias) {
   const auto n = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(heads)));
   std::vector<float> slopes(heads);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -80,6 +81,9 @@ void SetLinearBias(DecoderPlan& plan, Bias attention, Bias mlp);
 // Of ALiBi's `heads`, the first part of the sequence 2^(-max_bias / n), 2^(-2 max_bias / n), ...
 // for the next power of two n: where there are fewer heads than n, every second one first.
 std::vector<float> AlibiSlopes(int64_t heads, double max_bias);
+
+// Tensors whose names begin so are left alone.
+void Ignore(std::initializer_list<std::string_view> prefixes, DecoderPlan& plan);
 
 // "sliding_window", 0 where it is absent.
 absl::StatusOr<int64_t> ReadWindow(const ConfigView& view);

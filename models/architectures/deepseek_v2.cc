@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kMaxWidth = int64_t{1} << 16;
 constexpr int64_t kMaxHeads = int64_t{1} << 12;
-constexpr int64_t kMaxExtraLayers = 16;
+constexpr int64_t kMaxCachedWidth = int64_t{1} << 12;  // of a key, as elsewhere
 constexpr int64_t kSigmoidGating = 2;  // expert_gating_func of GGUF; absent: softmax
 
 bool IsGlm(const ConfigView& view) { return view.model_type() == "glm4_moe_lite"; }
@@ -42,10 +42,11 @@ absl::StatusOr<LatentAttentionOptions> ReadAttention(const ConfigView& view) {
   SKEP_ASSIGN_OR_RETURN(attention.nope, view.RequiredIntIn("qk_nope_head_dim", 1, kMaxWidth));
   SKEP_ASSIGN_OR_RETURN(attention.value_dim, view.RequiredIntIn("v_head_dim", 1, kMaxWidth));
   SKEP_ASSIGN_OR_RETURN(attention.bias, ReadBias(view, "attention_bias", false));
-  if (attention.rotated % 2 != 0 || attention.latent + attention.rotated > kMaxHeads) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        view.file(), ": kv_lora_rank ", attention.latent, " and qk_rope_head_dim ",
-        attention.rotated, ": an even second, and a sum of at most ", kMaxHeads, " are right"));
+  if (attention.rotated % 2 != 0 || attention.latent + attention.rotated > kMaxCachedWidth) {
+    return absl::InvalidArgumentError(absl::StrCat(view.file(), ": kv_lora_rank ", attention.latent,
+                                                   " and qk_rope_head_dim ", attention.rotated,
+                                                   ": an even second, and a sum of at most ",
+                                                   kMaxCachedWidth, " are right"));
   }
   return attention;
 }
@@ -127,11 +128,6 @@ absl::StatusOr<DecoderPlan> Read(const ConfigView& view) {
   if (experts > 0) {
     SKEP_ASSIGN_OR_RETURN(const MoeOptions moe, ReadExperts(view, plan));
     SKEP_RETURN_IF_ERROR(Sparsify(view, moe, plan));
-  }
-  // Layers that guess tokens further ahead lie behind the last one.
-  for (int64_t i = 0; i < kMaxExtraLayers; ++i) {
-    const int64_t layer = static_cast<int64_t>(plan.layers.size()) + i;
-    plan.ignored_prefixes.push_back(absl::StrCat(view.is_gguf() ? "blk." : "layers.", layer, "."));
   }
   return plan;
 }

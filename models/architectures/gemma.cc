@@ -80,7 +80,7 @@ absl::StatusOr<DecoderPlan> ReadGemma3(const ConfigView& view) {
                         view.Rope("sliding_attention", rope));
   for (LayerOptions& layer : plan.layers) layer.attention.qk_norm = layer.norm;
   // Of the models that also see, only the text part is served.
-  plan.ignored_prefixes = {"vision_tower.", "multi_modal_projector."};
+  Ignore({"vision_tower.", "multi_modal_projector."}, plan);
   return plan;
 }
 

@@ -29,8 +29,7 @@ absl::StatusOr<DecoderPlan> Read(const ConfigView& view) {
   plan.ropes["rope"].divisors = "rope_freqs.weight";
   ScaleQueries(plan.ropes["rope"]);
   // Of the models that also see (mistral3), only the text part is served.
-  plan.ignored_prefixes.insert(plan.ignored_prefixes.end(),
-                               {"vision_tower.", "multi_modal_projector."});
+  Ignore({"vision_tower.", "multi_modal_projector."}, plan);
   // GGUF has one name for Mixtral and Llama.
   SKEP_ASSIGN_OR_RETURN(const int64_t experts, view.IntOr("num_experts", 0));
   if (experts > 0) {

@@ -109,7 +109,7 @@ absl::StatusOr<DecoderPlan> Read(const ConfigView& view) {
     attention.head_norm = HeadNorm::kPerHeadAfterRope;
   }
   // Only the text part is served.
-  plan.ignored_prefixes = {"vision_model.", "multi_modal_projector."};
+  Ignore({"vision_model.", "multi_modal_projector."}, plan);
   return plan;
 }
 

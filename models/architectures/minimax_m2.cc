@@ -38,7 +38,7 @@ absl::StatusOr<DecoderPlan> Read(const ConfigView& view) {
     layer.feed_forward = moe;
   }
   // Layers that only predict further tokens ahead.
-  plan.ignored_prefixes = {"mtp."};
+  Ignore({"mtp."}, plan);
   return plan;
 }
 

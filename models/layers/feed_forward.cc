@@ -6,13 +6,15 @@
 namespace skep::models {
 namespace {
 
-class GatedMlp final : public FeedForward {
+class Mlp final : public FeedForward {
  public:
-  GatedMlp(Builder& builder, const Weights& weights, const MlpOptions& options,
-           std::string_view input_role)
-      : function_(options.function) {
+  Mlp(Builder& builder, const Weights& weights, const MlpOptions& options,
+      std::string_view input_role)
+      : function_(options.function), gated_(options.gated) {
     const int64_t hidden = options.hidden, width = options.intermediate;
-    gate_ = weights.Linear("gate_proj", width, hidden, Partition::kColumn, options.bias);
+    if (gated_) {
+      gate_ = weights.Linear("gate_proj", width, hidden, Partition::kColumn, options.bias);
+    }
     up_ = weights.Linear("up_proj", width, hidden, Partition::kColumn, options.bias);
     down_ = weights.Linear("down_proj", hidden, width, Partition::kRow, options.bias);
     input_ = builder.workspace.Values(input_role, hidden, {gate_.matrix.get(), up_.matrix.get()});
@@ -23,46 +25,28 @@ class GatedMlp final : public FeedForward {
 
   void AddTo(Step& step, const Activation& x, const NormWeights* post_norm,
              float multiplier) const override {
-    step.ops.GatedProjection(x, gate_, up_, function_, step.rows, *inner_);
+    ComputeInner(step, x);
     step.ops.ProjectToResidual(*inner_, down_, post_norm, multiplier, step.rows, step.residual);
   }
 
   // residual += sigmoid(gate(x)) * mlp(x)
-  void AddGatedTo(Step& step, const Activation& x, const LinearWeights& gate) const {
-    step.ops.GatedProjection(x, gate_, up_, function_, step.rows, *inner_);
+  void AddWeighedTo(Step& step, const Activation& x, const LinearWeights& gate) const {
+    ComputeInner(step, x);
     step.ops.GatedProjectToResidual(*inner_, down_, x, gate, step.rows, step.residual);
   }
 
  private:
+  void ComputeInner(Step& step, const Activation& x) const {
+    if (gated_) {
+      step.ops.GatedProjection(x, gate_, up_, function_, step.rows, *inner_);
+    } else {
+      step.ops.ActivatedProjection(x, up_, function_, step.rows, *inner_);
+    }
+  }
+
   GateFunction function_;
+  bool gated_;
   LinearWeights gate_, up_, down_;
-  Activation* input_;
-  Activation* inner_;
-};
-
-class PlainMlp final : public FeedForward {
- public:
-  PlainMlp(Builder& builder, const Weights& weights, const MlpOptions& options,
-           std::string_view input_role)
-      : function_(options.function) {
-    const int64_t hidden = options.hidden, width = options.intermediate;
-    up_ = weights.Linear("up_proj", width, hidden, Partition::kColumn, options.bias);
-    down_ = weights.Linear("down_proj", hidden, width, Partition::kRow, options.bias);
-    input_ = builder.workspace.Values(input_role, hidden, {up_.matrix.get()});
-    inner_ = builder.workspace.Values("mlp inner", width, {down_.matrix.get()});
-  }
-
-  Activation* input() const override { return input_; }
-
-  void AddTo(Step& step, const Activation& x, const NormWeights* post_norm,
-             float multiplier) const override {
-    step.ops.ActivatedProjection(x, up_, function_, step.rows, *inner_);
-    step.ops.ProjectToResidual(*inner_, down_, post_norm, multiplier, step.rows, step.residual);
-  }
-
- private:
-  GateFunction function_;
-  LinearWeights up_, down_;
   Activation* input_;
   Activation* inner_;
 };
@@ -92,8 +76,7 @@ class SparseMoe final : public FeedForward {
     input_ = builder.workspace.Values(input_role, hidden, {router_.matrix.get()});
     if (options.shared_intermediate > 0) {
       const MlpOptions shared{hidden, options.shared_intermediate, options.function};
-      shared_ =
-          std::make_unique<GatedMlp>(builder, weights.at("shared_experts"), shared, input_role);
+      shared_ = std::make_unique<Mlp>(builder, weights.at("shared_experts"), shared, input_role);
     }
     if (options.shared_gate) {
       shared_gate_ = weights.Linear("shared_expert_gate", 1, hidden);
@@ -118,7 +101,7 @@ class SparseMoe final : public FeedForward {
     arguments.residual = &step.residual;
     step.ops.MixtureOfExperts(arguments);
     if (options_.shared_gate) {
-      shared_->AddGatedTo(step, x, shared_gate_);
+      shared_->AddWeighedTo(step, x, shared_gate_);
     } else if (shared_ != nullptr) {
       shared_->AddTo(step, x, nullptr, multiplier);
     }
@@ -129,7 +112,7 @@ class SparseMoe final : public FeedForward {
   LinearWeights router_;
   std::vector<float> correction_;
   std::vector<Expert> experts_;
-  std::unique_ptr<GatedMlp> shared_;
+  std::unique_ptr<Mlp> shared_;
   LinearWeights shared_gate_;
   Activation* input_;
 };
@@ -142,9 +125,7 @@ std::unique_ptr<FeedForward> MakeFeedForward(Builder& builder, const Weights& we
   if (const auto* moe = std::get_if<MoeOptions>(&options)) {
     return std::make_unique<SparseMoe>(builder, weights, *moe, input_role);
   }
-  const auto& mlp = std::get<MlpOptions>(options);
-  if (mlp.gated) return std::make_unique<GatedMlp>(builder, weights, mlp, input_role);
-  return std::make_unique<PlainMlp>(builder, weights, mlp, input_role);
+  return std::make_unique<Mlp>(builder, weights, std::get<MlpOptions>(options), input_role);
 }
 
 }  // namespace skep::models

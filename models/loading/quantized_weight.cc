@@ -19,8 +19,7 @@ constexpr int64_t kLargestBlock = int64_t{1} << 20;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// --- FP8 in blocks, as DeepSeek V3 is released
-// -----------------------------------------------------
+// FP8 in blocks, as DeepSeek V3 is released.
 
 struct BlockSize {
   int64_t rows = 0;

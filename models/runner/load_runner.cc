@@ -26,8 +26,6 @@ namespace {
 constexpr int32_t kBlockSize = 32;
 // Sequences reserve memory for their tokens: a file that claims more is not believed.
 constexpr int64_t kMaxContext = int64_t{1} << 24;
-// Where the configuration has no max_position_embeddings, and its family does without (Falcon).
-constexpr int64_t kUnsaidContext = 2048;
 
 absl::Status CheckOptions(const RunnerOptions& options) {
   if (options.max_sequences < 1 || options.max_sequences > 4096) {
@@ -66,24 +64,28 @@ absl::StatusOr<SamplingDefaults> ReadSamplingDefaults(const ConfigView& config) 
   return defaults;
 }
 
-absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
-                      const RunnerOptions& options, ModelInfo& info) {
-  const ConfigView& config = files.config;
-  SKEP_ASSIGN_OR_RETURN(info.hidden_size, config.RequiredInt("hidden_size"));
-  SKEP_ASSIGN_OR_RETURN(info.num_layers, config.RequiredInt("num_hidden_layers"));
-  int64_t usable = kUnsaidContext;
-  if (config.Has("max_position_embeddings")) {
-    SKEP_ASSIGN_OR_RETURN(usable,
-                          config.RequiredIntIn("max_position_embeddings", 1, int64_t{1} << 30));
-  }
-  // The other scalings count their stretch in max_position_embeddings already.
-  SKEP_ASSIGN_OR_RETURN(const RopeParameters rope, config.Rope());
-  if (rope.type == "dynamic" && rope.factor > 1 && rope.factor < 1 << 20) {
-    usable = static_cast<int64_t>(static_cast<double>(usable) * rope.factor);
+// How far sequences can grow. Most scalings of RoPE count their stretch in the plan's positions
+// already.
+int64_t ContextLength(const architectures::DecoderPlan& plan, const RunnerOptions& options) {
+  int64_t usable = plan.max_positions;
+  const auto rope = plan.ropes.find("rope");
+  if (rope != plan.ropes.end() && rope->second.parameters.type == "dynamic") {
+    const double factor = rope->second.parameters.factor;
+    if (factor > 1 && factor < 1 << 20) {
+      usable = static_cast<int64_t>(static_cast<double>(usable) * factor);
+    }
   }
   usable = std::min(usable, kMaxContext);
-  info.context_length =
-      options.context_length > 0 ? std::min(options.context_length, usable) : usable;
+  return options.context_length > 0 ? std::min(options.context_length, usable) : usable;
+}
+
+absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
+                      const architectures::DecoderPlan& plan, const RunnerOptions& options,
+                      ModelInfo& info) {
+  const ConfigView& config = files.config;
+  info.hidden_size = plan.decoder.hidden;
+  info.num_layers = static_cast<int64_t>(plan.layers.size());
+  info.context_length = ContextLength(plan, options);
   info.format = files.weights->format();
   info.device = options.device;
   info.name = std::filesystem::path(path).lexically_normal().stem().string();
@@ -143,7 +145,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   loaded.max_sequences = options.max_sequences;
   loaded.max_batch_tokens = options.max_batch_tokens;
   loaded.info.architecture = std::string(architecture->name);
-  SKEP_RETURN_IF_ERROR(ReadInfo(path, files, options, loaded.info));
+  SKEP_RETURN_IF_ERROR(ReadInfo(path, files, plan, options, loaded.info));
   loaded.ops = std::move(ops);
   loaded.workspace = std::make_unique<Workspace>();
   loaded.state = std::make_unique<StateStore>();

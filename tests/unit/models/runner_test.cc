@@ -4,8 +4,11 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -103,7 +106,8 @@ std::unique_ptr<ModelRunner> Load(const std::string& model) {
 }
 
 TEST(RunnerTest, DecodingAllocatesNothing) {
-  for (const char* model : {"llama3_rope/q8_0.gguf", "llama_tied/bfloat16", "gemma3/float32"}) {
+  for (const char* model : {"llama3_rope/q8_0.gguf", "llama_tied/bfloat16", "gemma3/float32",
+                            "qwen3_moe/q8_0.gguf", "deepseek_v3/float32"}) {
     SCOPED_TRACE(model);
     const auto runner = Load(model);
     Decoding decoding(*runner);
@@ -117,6 +121,26 @@ TEST(RunnerTest, DecodingAllocatesNothing) {
     EXPECT_EQ(decoding.tokens(0).size(), 3u + 70u);
     EXPECT_EQ(allocations, 0);
   }
+}
+
+// Positions are rows of a table there: no scaling of a RoPE that the model has not may stretch
+// them.
+TEST(RunnerTest, LearnedPositionsBoundTheContext) {
+  namespace fs = std::filesystem;
+  const fs::path from = fs::path(std::getenv("SKEP_GOLDEN_DIR")) / "models/gpt2/float32";
+  const fs::path folder = fs::path(testing::TempDir()) / "stretched_gpt2";
+  fs::remove_all(folder);
+  fs::copy(from, folder, fs::copy_options::recursive);
+  std::ifstream file(folder / "config.json");
+  nlohmann::json config = nlohmann::json::parse(file);
+  config["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 8.0}};
+  std::ofstream(folder / "config.json") << config;
+  RunnerOptions options;
+  options.threads = 1;
+  options.kv_cache_memory = int64_t{16} << 20;
+  const auto runner = LoadModelRunner(folder, options);
+  ASSERT_TRUE(runner.ok()) << runner.status();
+  EXPECT_EQ((*runner)->info().context_length, config["n_positions"].get<int64_t>());
 }
 
 TEST(RunnerTest, RefusesAPlanThatDoesNotFitTheModel) {
