@@ -22,12 +22,12 @@ class Spec:
     family: str                        # transformers' model_type
     config: dict                       # on top of BASE
     tokenizer: str = "bpe"             # or "spm"
-    hf: tuple = ("float32",)           # SafeTensors folders, see models.save_hf()
+    hf: tuple = ("float32",)           # SafeTensors folders, see safetensors_forms.save_hf()
     gguf: tuple = ("F32",)
     split: bool = False                # also as a split GGUF
     schedule: str = "any"              # see models.py
     gguf_changes: dict = dataclasses.field(default_factory=dict)  # what GGUF cannot express
-    released: dict = dataclasses.field(default_factory=dict)      # see models.released_config()
+    released: dict = dataclasses.field(default_factory=dict)      # see safetensors_forms.released_config()
     # config.json as the converter wants it, where transformers 5 leaves keys out (None: removed)
     for_converter: dict = dataclasses.field(default_factory=dict)
     norm_center: float = 1.0           # 0 where a norm multiplies by 1 + w

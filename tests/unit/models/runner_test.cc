@@ -58,7 +58,7 @@ class Decoding {
     ++plan_.step;
     for (int s = 0; s < kSequences; ++s) {
       PlanRow row;
-      row.sequence.id = static_cast<SequenceId>(s + 1);
+      row.sequence.id = static_cast<SequenceId>(s) + 1;
       row.sequence.tokens = tokens_[s];
       row.sequence.prompt_length = 3;
       row.sequence.sampling = &sampling_;
@@ -73,7 +73,7 @@ class Decoding {
     }
     const auto handle = runner_.Submit(plan_);
     if (!handle.ok()) return handle.status();
-    const absl::Status status = runner_.Wait(*handle, result_);
+    absl::Status status = runner_.Wait(*handle, result_);
     for (int s = 0; status.ok() && s < kSequences; ++s) {
       tokens_[s].push_back(result_.samples[s].token);
     }
