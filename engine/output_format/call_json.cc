@@ -178,7 +178,7 @@ class JsonCallParser final : public CallParser {
   }
 
   Step Between(char c) {
-    if (tail_.empty()) {
+    if (closing_.read() == 0) {
       if (IsSpace(c) || c == ',' || c == ';') return Step::kMore;
       if (c == '{') return BeginObject();
       if (c == ']' && in_array_) {
@@ -187,12 +187,8 @@ class JsonCallParser final : public CallParser {
         return spec_.close.empty() ? Step::kDone : Step::kMore;
       }
     }
-    tail_ += c;
-    for (std::string_view close : spec_.close) {
-      if (close == tail_) return Step::kDone;
-      if (close.starts_with(tail_)) return Step::kMore;
-    }
-    return Fail(tail_.size());
+    const Step step = closing_.Push(c);
+    return step == Step::kFailed ? Fail(closing_.read()) : step;
   }
 
   const CallSpec& spec_;
@@ -201,7 +197,7 @@ class JsonCallParser final : public CallParser {
   State state_ = State::kStart;
   size_t unread_ = 0;
   bool in_array_ = false;
-  std::string tail_;  // may become the closing marker
+  ClosingMarker closing_{spec_.close};
 
   // Of the present object.
   JsonScanner scanner_;

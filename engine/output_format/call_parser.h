@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/output_format/format_table.h"
 #include "engine/output_format/pattern.h"
@@ -42,6 +43,28 @@ class CallParser {
   virtual size_t unread() const = 0;
   // All calls that began have ended: what was read since is only what stands between calls.
   virtual bool between_calls() const = 0;
+};
+
+// Reads one of the markers that close a group of calls.
+class ClosingMarker {
+ public:
+  explicit ClosingMarker(const std::vector<std::string_view>& markers) : markers_(markers) {}
+
+  // Bytes of a marker read so far.
+  size_t read() const { return read_.size(); }
+
+  CallParser::Step Push(char c) {
+    read_ += c;
+    for (const std::string_view marker : markers_) {
+      if (marker == read_) return CallParser::Step::kDone;
+      if (marker.starts_with(read_)) return CallParser::Step::kMore;
+    }
+    return CallParser::Step::kFailed;
+  }
+
+ private:
+  const std::vector<std::string_view>& markers_;
+  std::string read_;
 };
 
 // What the readers need to know. Immutable.

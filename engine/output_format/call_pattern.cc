@@ -11,6 +11,7 @@
 #include "engine/output_format/element_tree.h"
 #include "engine/output_format/json_scanner.h"
 #include "engine/output_format/loose_literal.h"
+#include "engine/output_format/param_value.h"
 
 namespace skep::engine::output {
 namespace {
@@ -18,8 +19,6 @@ namespace {
 using Kind = PatternNode::Kind;
 
 constexpr size_t kMaxCapture = 512;  // bytes of a name, an id, a key
-constexpr size_t kStreamStep = 64;   // a string value is passed on in pieces of about so many bytes
-constexpr std::string_view kCdata = "<![CDATA[";
 
 bool IsSpace(char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); }
 
@@ -38,7 +37,12 @@ class PatternCallParser final : public CallParser {
  public:
   PatternCallParser(const CallSyntax& syntax, const ToolSchemas& schemas, bool opened,
                     std::string_view name, CallSink& sink)
-      : syntax_(syntax), spec_(syntax.spec), schemas_(schemas), sink_(sink), named_(!name.empty()) {
+      : syntax_(syntax),
+        spec_(syntax.spec),
+        schemas_(schemas),
+        sink_(sink),
+        named_(!name.empty()),
+        param_(schemas, spec_.value_newlines, sink) {
     name_ = name;
     if (HasParams()) params_node_ = NodeAfter(Kind::kParams) - 1;
     if (opened) {
@@ -58,6 +62,8 @@ class PatternCallParser final : public CallParser {
         return InCapture(c);
       case State::kValue:
         return InValue(c);
+      case State::kTree:
+        return InTree(c);
       case State::kJson:
         return InJson(c);
       case State::kDict:
@@ -69,7 +75,7 @@ class PatternCallParser final : public CallParser {
   bool between_calls() const override { return ended_; }
 
  private:
-  enum class State { kLiteral, kCapture, kValue, kJson, kDict };
+  enum class State { kLiteral, kCapture, kValue, kTree, kJson, kDict };
 
   // What may come next, and what it leads to.
   struct Candidate {
@@ -153,9 +159,14 @@ class PatternCallParser final : public CallParser {
     }
     AwaitLiteral(pattern, node + 1);  // what ends the capture
     capture_ = kind;
-    value_.clear();
-    state_ = kind == Kind::kValue || kind == Kind::kTree ? State::kValue : State::kCapture;
-    if (kind == Kind::kValue) BeginValue();
+    state_ = State::kCapture;
+    if (kind == Kind::kValue) {
+      state_ = State::kValue;
+      BeginValue();
+    } else if (kind == Kind::kTree) {
+      state_ = State::kTree;
+      value_.clear();
+    }
   }
 
   // --- Literals.
@@ -325,80 +336,18 @@ class PatternCallParser final : public CallParser {
     return Step::kMore;
   }
 
-  // --- $value and $tree: everything up to the next literal, which is their only candidate.
+  // --- Parameters: everything up to the next literal, which is the only candidate.
 
   void BeginValue() {
-    cdata_ = false;
-    at_value_start_ = true;
-    const bool typed = !type_.empty();
-    is_string_ = typed ? type_ == "true" || type_ == "string" : schemas_.IsString(name_, key_);
     std::string head = first_param_ ? "{\"" : ", \"";
     first_param_ = false;
     AppendJsonEscaped(key_, head);
     head += "\": ";
-    if (is_string_) head += '"';
     sink_.Arguments(head);
+    param_.Begin(name_, key_, type_, candidates_[0].literal);
   }
 
-  std::string_view Terminator() const { return candidates_[0].literal; }
-
-  Step InValue(char c) {
-    value_ += c;
-    if (!cdata_ && value_ == kCdata && at_value_start_ && capture_ == Kind::kValue) {
-      cdata_ = true;
-      value_.clear();
-      return Step::kMore;
-    }
-    std::string_view end = Terminator();
-    if (std::string_view(value_).ends_with(end)) {
-      size_t size = value_.size() - end.size();
-      if (!cdata_) return EndValue(size);
-      constexpr std::string_view kEnd = "]]>";
-      if (std::string_view(value_).substr(0, size).ends_with(kEnd)) {
-        return EndValue(size - kEnd.size());
-      }
-    }
-    if (is_string_ && capture_ == Kind::kValue) StreamValue();
-    return Step::kMore;
-  }
-
-  // Passes on what cannot be part of the terminator, in whole characters.
-  void StreamValue() {
-    const size_t held = Terminator().size() + kCdata.size() + 1;
-    if (value_.size() < held + kStreamStep) return;
-    size_t size = value_.size() - held;
-    while (size > 0 && (static_cast<unsigned char>(value_[size]) & 0xC0) == 0x80) --size;
-    PassOn(std::string_view(value_).substr(0, size));
-    value_.erase(0, size);
-  }
-
-  void PassOn(std::string_view text) {
-    if (at_value_start_ && spec_.value_newlines && text.starts_with("\n")) text.remove_prefix(1);
-    at_value_start_ = false;
-    std::string json;
-    AppendJsonEscaped(text, json);
-    sink_.Arguments(json);
-  }
-
-  Step EndValue(size_t size) {
-    if (capture_ == Kind::kTree) return EndTree(size);
-    std::string_view text = std::string_view(value_).substr(0, size);
-    if (spec_.value_newlines && text.size() > (at_value_start_ ? 1 : 0) && text.ends_with("\n")) {
-      text.remove_suffix(1);
-    }
-    if (is_string_) {
-      PassOn(text);
-      sink_.Arguments("\"");
-    } else {
-      if (spec_.value_newlines && text.starts_with("\n")) text.remove_prefix(1);
-      std::string json;
-      const bool is_json = !type_.empty() && ReadJson(text, json) != 0;
-      if (!is_json) json = schemas_.ToJson(name_, key_, text);
-      sink_.Arguments(json);
-    }
-    value_.clear();
-    return Follow(Candidate(candidates_[0]));
-  }
+  Step InValue(char c) { return param_.Push(c) ? Follow(Candidate(candidates_[0])) : Step::kMore; }
 
   Step EndParams(size_t node) {
     if (!BeginCall()) return Fail(0);
@@ -406,10 +355,14 @@ class PatternCallParser final : public CallParser {
     return EndCall(node + 1);
   }
 
-  Step EndTree(size_t size) {
+  // --- All of them as elements, up to the next literal.
+
+  Step InTree(char c) {
+    value_ += c;
+    if (!std::string_view(value_).ends_with(candidates_[0].literal)) return Step::kMore;
+    value_.resize(value_.size() - candidates_[0].literal.size());
     std::string json;
-    if (!BeginCall() || !ElementsToJson(std::string_view(value_).substr(0, size), spec_.tree_prefix,
-                                        schemas_, name_, json)) {
+    if (!BeginCall() || !ElementsToJson(value_, spec_.tree_prefix, schemas_, name_, json)) {
       return Fail(0);
     }
     sink_.Arguments(json);
@@ -434,17 +387,15 @@ class PatternCallParser final : public CallParser {
   std::string name_, id_;
   bool begun_ = false;
   bool ended_ = false;
+  bool first_param_ = true;
   JsonScanner scanner_;
+  std::string value_;  // of a dict or a tree
   int64_t dict_depth_ = 0;
   bool in_quote_ = false;
 
   // Of the present parameter.
   std::string key_, type_;
-  std::string value_;
-  bool first_param_ = true;
-  bool is_string_ = false;
-  bool at_value_start_ = false;
-  bool cdata_ = false;
+  ParamValue param_;
 };
 
 }  // namespace

@@ -112,7 +112,7 @@ class PythonCallParser final : public CallParser {
   }
 
   Step Between(char c) {
-    if (tail_.empty()) {
+    if (closing_.read() == 0) {
       if (IsSpace(c)) return Step::kMore;
       if (c == ',' && !comma_) {
         comma_ = true;
@@ -127,12 +127,8 @@ class PythonCallParser final : public CallParser {
       const bool more = in_list_ ? comma_ : !spec_.close.empty();
       if (more && IsNameByte(c)) return BeginName(c);
     }
-    tail_ += c;
-    for (std::string_view close : spec_.close) {
-      if (close == tail_) return Step::kDone;
-      if (close.starts_with(tail_)) return Step::kMore;
-    }
-    return Fail(tail_.size());
+    const Step step = closing_.Push(c);
+    return step == Step::kFailed ? Fail(closing_.read()) : step;
   }
 
   const CallSpec& spec_;
@@ -141,7 +137,7 @@ class PythonCallParser final : public CallParser {
   size_t unread_ = 0;
   bool in_list_ = false;
   bool comma_ = false;
-  std::string tail_;  // may become the closing marker
+  ClosingMarker closing_{spec_.close};
 
   // Of the present call.
   std::string name_;
