@@ -14,14 +14,43 @@ endif()
 if(SKEP_SANITIZE)
   add_compile_options(-fsanitize=${SKEP_SANITIZE} -fno-sanitize-recover=all -g1)
   add_link_options(-fsanitize=${SKEP_SANITIZE})
+  if(SKEP_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize=null)  # "address" stops there too, and compiles faster
+  endif()
   add_compile_definitions(SKEP_SANITIZED)
 endif()
+
+# skep_precompile(TARGET BASE TYPE HEADERS...): what most sources include of other projects, compiled
+# once, into the target BASE. Only under sanitizers, where it saves a quarter of the build: in the
+# other presets every source stands on the includes that it names.
+function(skep_precompile target base type)
+  if(NOT SKEP_SANITIZE)
+    return()
+  endif()
+  if(NOT TARGET ${base})
+    file(WRITE ${CMAKE_BINARY_DIR}/${base}.cc "int main() {}\n")
+    if(type STREQUAL "EXECUTABLE")  # of position-independent code, but not that of a library
+      add_executable(${base} ${CMAKE_BINARY_DIR}/${base}.cc)
+    else()
+      add_library(${base} ${type} ${CMAKE_BINARY_DIR}/${base}.cc)
+    endif()
+    target_precompile_headers(${base} PRIVATE ${ARGN})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${base})
+endfunction()
+
+set(SKEP_COMMON_HEADERS
+  <algorithm> <functional> <map> <memory> <optional> <string> <string_view> <vector>
+  <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
+  <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/synchronization/mutex.h>
+  <absl/time/time.h> <absl/types/span.h> <nlohmann/json.hpp>)
 
 # skep_add_library(NAME SOURCES ... HEADERS <paths below the source root>... PUBLIC <libs> PRIVATE <libs>)
 function(skep_add_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
+    skep_precompile(${name} skep_precompiled OBJECT ${SKEP_COMMON_HEADERS})
     set(scope PUBLIC)
   else()
     add_library(${name} INTERFACE)
@@ -54,6 +83,10 @@ function(skep_add_test name)
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/tests ${CMAKE_BINARY_DIR}/include/all_tests/tests SYMBOLIC)
   target_include_directories(${name} PRIVATE ${CMAKE_BINARY_DIR}/include/all_tests)
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  # Their libraries do the work.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
+  skep_precompile(${name} skep_precompiled_tests EXECUTABLE
+    ${SKEP_COMMON_HEADERS} <gmock/gmock.h> <gtest/gtest.h>)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   set_tests_properties(${name} PROPERTIES
     ENVIRONMENT "SKEP_GOLDEN_DIR=${SKEP_CACHE_DIR}/golden;SKEP_CACHE_DIR=${SKEP_CACHE_DIR};SKEP_SOURCE_DIR=${CMAKE_SOURCE_DIR}")

@@ -67,10 +67,14 @@ def write_cases(folder, tokenizer, strings, add_special):
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))  # scores may lose their last bit
     plain_tokenizer = without_special_names(tokenizer)
+    special = [token for token in json.loads(tokenizer.to_str())["added_tokens"] if token["special"]]
+    normalized = any(token["normalized"] for token in special)
     out = bytearray([add_special])
     for text in strings:
-        plain = plain_tokenizer.encode(text, add_special_tokens=add_special).ids
         parsed = tokenizer.encode(text, add_special_tokens=add_special).ids
+        spelled = normalized or any(token["content"] in text for token in special)
+        plain = (plain_tokenizer.encode(text, add_special_tokens=add_special).ids if spelled
+                 else parsed)  # the two differ in what spells a special token
         decoded = tokenizer.decode(parsed, skip_special_tokens=False)
         skipped = tokenizer.decode(parsed, skip_special_tokens=True)
         out.append((parsed == plain) | (decoded == text) << 1 | (skipped == decoded) << 2)
