@@ -12,7 +12,8 @@ if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   add_compile_options(-fno-plt)
 endif()
 if(SKEP_SANITIZE)
-  add_compile_options(-fsanitize=${SKEP_SANITIZE} -fno-sanitize-recover=all -g1)
+  # -pthread for all: what is compiled with it cannot share precompiled headers with what is not.
+  add_compile_options(-fsanitize=${SKEP_SANITIZE} -fno-sanitize-recover=all -g1 -pthread)
   add_link_options(-fsanitize=${SKEP_SANITIZE})
   if(SKEP_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize=null)  # "address" stops there too, and compiles faster

@@ -33,7 +33,8 @@ class Runner:
 
     _llama = None
 
-    def __init__(self, path, context=1024, threads=2):
+    def __init__(self, path, context=1024, threads=2, float_cache=False):
+        """`float_cache`: keys and values are kept in 32 bits, not 16."""
         Runner._llama = Runner._llama or _bindings()
         llama = self._llama
         self._model = llama.llama_model_load_from_file(
@@ -43,9 +44,16 @@ class Runner:
         params = llama.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = context
         params.n_threads = params.n_threads_batch = threads
+        if float_cache:
+            params.type_k = params.type_v = 0  # GGML_TYPE_F32
         self._context = llama.llama_init_from_model(self._model, params)
         self._vocab = llama.llama_model_get_vocab(self._model)
         self.vocab_size = llama.llama_vocab_n_tokens(self._vocab)
+
+    def close(self):
+        """Gives back the memory; the runner cannot be used again."""
+        self._llama.llama_free(self._context)
+        self._llama.llama_model_free(self._model)
 
     def tokenize(self, text, add_special=True):
         data = text.encode()

@@ -1,11 +1,10 @@
 """Real vocabularies as tokenizers of Hugging Face's library: out of GGUF files, with the components that
 the models' own tokenizer.json have."""
-import golden
-
-golden.use_llama_cpp_gguf()
-import gguf  # noqa: E402
-from tokenizers import (  # noqa: E402
+from tokenizers import (
     AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors)
+
+import gguf_metadata
+import golden
 
 FOLDER = golden.LLAMA_CPP / "models"
 CACHED = {"smollm2": golden.CACHE / "models/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -26,13 +25,9 @@ def path_of(name):
 
 def read(name):
     """The vocabulary's fields: tokens, types, and merges, scores ... where there are any."""
-    fields = gguf.GGUFReader(path_of(name)).fields
-    result = {}
-    for key in ("tokens", "merges", "scores", "token_type", "precompiled_charsmap"):
-        field = fields.get(f"tokenizer.ggml.{key}")
-        if field is not None:
-            result[key] = field.contents()
-    return result
+    prefix = "tokenizer.ggml."
+    return {key.removeprefix(prefix): value for key, value in gguf_metadata.read(path_of(name)).items()
+            if key.startswith(prefix)}
 
 
 def add_tokens(tokenizer, vocabulary, **options):

@@ -6,19 +6,15 @@ cases.json: texts, ids and decoded texts; and patterns.json: how pre-tokenizer p
 import io
 import json
 import os
-import pathlib
-import sys
 
-import golden
-
-from hard_texts import texts
-
-golden.use_llama_cpp_gguf()
-import gguf  # noqa: E402
-import sentencepiece  # noqa: E402
-from tokenizers import (  # noqa: E402
+import sentencepiece
+from tokenizers import (
     AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
     trainers)
+
+import gguf_metadata
+import golden
+from hard_texts import texts
 
 VOCABULARIES = golden.LLAMA_CPP / "models"
 SMOLLM2 = golden.CACHE / "models/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -55,15 +51,8 @@ def write_cases(folder, tokenizer, strings, add_special=False):
 # ---- GGUF vocabularies, rebuilt as the models' own tokenizer.json has them ----
 
 def read_gguf(path):
-    fields = gguf.GGUFReader(path).fields
-
-    def strings(key):
-        field = fields[key]
-        return [bytes(field.parts[i]).decode("utf-8") for i in field.data]
-
-    types = fields["tokenizer.ggml.token_type"]
-    return (strings("tokenizer.ggml.tokens"), strings("tokenizer.ggml.merges"),
-            [int(types.parts[i][0]) for i in types.data])
+    metadata = gguf_metadata.read(path)
+    return [metadata[f"tokenizer.ggml.{key}"] for key in ("tokens", "merges", "token_type")]
 
 
 SPACES_TAIL = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -298,6 +287,6 @@ def generate(out):
     write_sentencepiece(out, "unigram")
 
 
-golden.main(generate, inputs=[golden.SOURCE / "tests/golden/hard_texts.py",
+golden.main(generate, inputs=[gguf_metadata.__file__, golden.SOURCE / "tests/golden/hard_texts.py",
                                *(path for path in CORPUS_FILES if path.exists())],
             packages=["tokenizers", "sentencepiece"])

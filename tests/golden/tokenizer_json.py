@@ -99,6 +99,6 @@ def generate(out):
 
 
 HERE = golden.SOURCE / "tests/golden"
-golden.main(generate, inputs=[HERE / "hard_texts.py", HERE / "real_vocabularies.py",
+golden.main(generate, inputs=[HERE / "gguf_metadata.py", HERE / "hard_texts.py", HERE / "real_vocabularies.py",
                               HERE / "trained_tokenizers.py", *real_vocabularies.files()],
             packages=["tokenizers", "sentencepiece"])

@@ -13,6 +13,7 @@ import pathlib
 import random
 import unicodedata
 
+import gguf_metadata
 import golden
 from hard_texts import texts
 
@@ -52,9 +53,9 @@ def point_to(folder, path):
 
 
 def read_gguf(name):
-    reader = gguf.GGUFReader(VOCABULARIES / f"ggml-vocab-{name}.gguf")
-    return {key.removeprefix("tokenizer.ggml."): field.contents()
-            for key, field in reader.fields.items() if key.startswith("tokenizer.ggml.")}
+    metadata = gguf_metadata.read(VOCABULARIES / f"ggml-vocab-{name}.gguf")
+    return {key.removeprefix("tokenizer.ggml."): value
+            for key, value in metadata.items() if key.startswith("tokenizer.ggml.")}
 
 
 def byte_of_letter():
@@ -356,5 +357,5 @@ def generate(out):
     write_nomic(out)
 
 
-golden.main(generate, inputs=[golden.SOURCE / "tests/golden/hard_texts.py", RWKV, *CORPUS],
+golden.main(generate, inputs=[gguf_metadata.__file__, golden.SOURCE / "tests/golden/hard_texts.py", RWKV, *CORPUS],
             packages=["tiktoken", "rwkv", "mistral-common", "sentencepiece", "transformers", "tokenizers"])
