@@ -32,6 +32,7 @@ function(skep_precompile target base type)
     file(WRITE ${CMAKE_BINARY_DIR}/${base}.cc "int main() {}\n")
     if(type STREQUAL "EXECUTABLE")  # of position-independent code, but not that of a library
       add_executable(${base} ${CMAKE_BINARY_DIR}/${base}.cc)
+      target_link_libraries(${base} PRIVATE GTest::gtest GTest::gmock)
     else()
       add_library(${base} ${type} ${CMAKE_BINARY_DIR}/${base}.cc)
     endif()

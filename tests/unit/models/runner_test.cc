@@ -33,6 +33,8 @@ std::atomic<int> allocations = 0;
 namespace skep::models {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr int kSequences = 3;
 
 // Three sequences that decode side by side, on fixed blocks.
@@ -93,14 +95,18 @@ class Decoding {
   StepResult result_;
 };
 
+fs::path Models() {
+  const char* const golden = std::getenv("SKEP_GOLDEN_DIR");
+  return fs::path(golden == nullptr ? "" : golden) / "models";
+}
+
 std::unique_ptr<ModelRunner> Load(const std::string& model) {
   RunnerOptions options;
   options.threads = 2;
   options.kv_cache_memory = int64_t{16} << 20;
   options.max_sequences = 4;
   options.max_batch_tokens = 32;
-  auto runner =
-      LoadModelRunner(std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/models/" + model, options);
+  auto runner = LoadModelRunner(Models() / model, options);
   EXPECT_TRUE(runner.ok()) << runner.status();
   return *std::move(runner);
 }
@@ -126,8 +132,7 @@ TEST(RunnerTest, DecodingAllocatesNothing) {
 // Positions are rows of a table there: no scaling of a RoPE that the model has not may stretch
 // them.
 TEST(RunnerTest, LearnedPositionsBoundTheContext) {
-  namespace fs = std::filesystem;
-  const fs::path from = fs::path(std::getenv("SKEP_GOLDEN_DIR")) / "models/gpt2/float32";
+  const fs::path from = Models() / "gpt2/float32";
   const fs::path folder = fs::path(testing::TempDir()) / "stretched_gpt2";
   fs::remove_all(folder);
   fs::copy(from, folder, fs::copy_options::recursive);
