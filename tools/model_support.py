@@ -76,9 +76,16 @@ DETAILS = """
 * Dynamic RoPE scaling follows transformers' step-by-step decoding: a key is turned by the angle that
   holds for a sequence which ends there, so that cached keys stay comparable. LongRoPE chooses between
   its lists of factors by the context length that the server allows, once.
-* Of checkpoints that are quantised in a Hugging Face scheme (`quantization_config`), FP8 in blocks is
-  read, as DeepSeek V3 is released: matrices become bfloat16 when they are loaded. Others (AWQ, GPTQ,
-  FP8 without blocks ...) are refused with a message that names them.
+* Of checkpoints that are quantised in a Hugging Face scheme (`quantization_config`) these are read, for
+  every architecture: **GPTQ** (2, 3, 4 and 8 bits, `gptq` and `gptq_v2`, with and without act-order),
+  **AWQ** (4 bits, `gemm`), **compressed-tensors** (`pack-quantized` of 2 to 8 bits,
+  `int-quantized`, `float-quantized`, `nvfp4-pack-quantized`, `mxfp4-pack-quantized`, mixed),
+  **ModelOpt** (FP8, NVFP4), **FP8** (`fp8`, `fbgemm_fp8`, Quark's; scales of a tensor, of rows or of
+  blocks, experts stacked or not) and gpt-oss's **MXFP4**. Integers of 4 bits run at 4.5 bits a weight,
+  with zero points at 5.5, FP4 at its own size; FP8 becomes bfloat16 when it is loaded. What is lost, if
+  anything: [docs/ARCHITECTURE.md](docs/ARCHITECTURE.md#models). Static scales of activations and of the
+  cache are not used. Others (bitsandbytes, Marlin's layouts, AWQ's GEMV, sparse or rotated
+  compressed-tensors ...) are refused with a message that names them.
 
 ## What is compared
 

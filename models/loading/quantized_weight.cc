@@ -1,119 +1,137 @@
 #include "models/loading/quantized_weight.h"
 
-#include <c10/util/BFloat16.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "models/layers/status_macros.h"
+#include "models/loading/compressed_tensors.h"
+#include "models/loading/fp4.h"
+#include "models/loading/fp8.h"
+#include "models/loading/packed_int32.h"
 #include "models/weights/dequantize.h"
+#include "models/weights/text.h"
 
 namespace skep::models {
 namespace {
 
-constexpr int64_t kLargestBlock = int64_t{1} << 20;
+using SchemeOr = absl::StatusOr<std::unique_ptr<QuantizationScheme>>;
 
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// Scales of activations, and of cached keys and values.
+constexpr std::array<std::string_view, 9> kOfActivations = {
+    ".input_scale", ".input_zero_point",  ".input_global_scale", ".output_scale",    ".k_scale",
+    ".v_scale",     ".output_zero_point", ".activation_scale",   "_activation_scale"};
 
-// FP8 in blocks, as DeepSeek V3 is released.
+constexpr std::string_view kReadable =
+    "fp8 (e4m3), fbgemm_fp8, quark (FP8), modelopt (FP8, NVFP4), gptq, awq, compressed-tensors and "
+    "mxfp4 (gpt-oss) are, as are unquantised SafeTensors and every GGUF type";
 
-struct BlockSize {
-  int64_t rows = 0;
-  int64_t columns = 0;
-};
+absl::Status Unsupported(const ConfigView& config, std::string_view what) {
+  return absl::UnimplementedError(
+      absl::StrCat(config.file(), ": ", View(what), " is not supported; ", View(kReadable)));
+}
 
-class Fp8Blocks final : public QuantizedWeight {
- public:
-  // `scales` [blocks of rows, blocks of columns]; shapes were checked.
-  Fp8Blocks(const TensorInfo& codes, const TensorInfo& scales, std::vector<float> values,
-            BlockSize block)
-      : QuantizedWeight(TensorType::kBF16, codes.shape[0], codes.shape[1], {&scales}),
-        codes_(codes.data),
-        scales_(std::move(values)),
-        block_(block) {
-    std::array<std::byte, 256> all;
-    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::byte>(i);
-    DequantizeRow(TensorType::kF8_E4M3, all.data(), all.size(), decoded_.data()).IgnoreError();
+SchemeOr ReadFp8(const ConfigView& config) {
+  SKEP_ASSIGN_OR_RETURN(const std::string format, config.StringOr("fmt", "e4m3"));
+  if (format != "e4m3") return Unsupported(config, absl::StrCat("fp8 with fmt '", format, "'"));
+  SKEP_ASSIGN_OR_RETURN(const std::optional<BlockSize> block,
+                        ReadBlockSize(config, "weight_block_size"));
+  return MakeFp8Scheme(block);
+}
+
+SchemeOr ReadFbgemm(const ConfigView& /*config*/) { return MakeFp8Scheme(std::nullopt); }
+
+SchemeOr ReadQuark(const ConfigView& config) {
+  constexpr std::string_view kType = "global_quant_config.weight.dtype";
+  SKEP_ASSIGN_OR_RETURN(const std::string type, config.RequiredString(kType));
+  if (type != "fp8_e4m3") {
+    return Unsupported(config, absl::StrCat("quark with weights of '", type, "'"));
   }
+  return MakeFp8Scheme(std::nullopt);
+}
 
-  void DecodeRow(int64_t row, std::byte* out) const override {
-    const std::byte* codes = codes_ + row * columns();
-    const float* scale = scales_.data() + row / block_.rows * CeilDiv(columns(), block_.columns);
-    for (int64_t first = 0; first < columns(); first += block_.columns, ++scale) {
-      const int64_t end = std::min(first + block_.columns, columns());
-      for (int64_t i = first; i < end; ++i) {
-        const c10::BFloat16 value = decoded_[static_cast<uint8_t>(codes[i])] * *scale;
-        std::memcpy(out + i * sizeof(value), &value, sizeof(value));
-      }
-    }
-  }
+// The one family that is released so has rules for it (WeightRule::mxfp4).
+SchemeOr ReadMxfp4(const ConfigView& /*config*/) { return nullptr; }
 
- private:
-  const std::byte* codes_;
-  std::vector<float> scales_;
-  BlockSize block_;
-  std::array<float, 256> decoded_;  // every E4M3 code
+struct Method {
+  std::string_view name;
+  SchemeOr (*read)(const ConfigView& config);
 };
-
-class Fp8BlockScheme final : public QuantizationScheme {
- public:
-  explicit Fp8BlockScheme(BlockSize block) : block_(block) {}
-
-  absl::StatusOr<std::unique_ptr<QuantizedWeight>> Open(const WeightSource& source,
-                                                        const TensorInfo& tensor) const override {
-    if (tensor.type != TensorType::kF8_E4M3) return nullptr;
-    const auto wrong = [](const TensorInfo& t, std::string_view right) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "tensor '", t.name, "': shape ", ShapeString(t.shape), ": ", std::string(right)));
-    };
-    if (tensor.shape.size() != 2) return wrong(tensor, "two dimensions are right");
-    const std::string name = absl::StrCat(tensor.name, "_scale_inv");
-    const TensorInfo* scales = source.Find(name);
-    if (scales == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("missing tensor '", name, "', the scales of '", tensor.name, "'"));
-    }
-    const int64_t rows = CeilDiv(tensor.shape[0], block_.rows);
-    const int64_t columns = CeilDiv(tensor.shape[1], block_.columns);
-    if (scales->shape != std::vector<int64_t>{rows, columns}) {
-      return wrong(*scales, absl::StrCat("[", rows, ", ", columns, "] is right for blocks of ",
-                                         block_.rows, " x ", block_.columns));
-    }
-    std::vector<float> values(rows * columns);
-    SKEP_RETURN_IF_ERROR(DequantizeRow(scales->type, scales->data, rows * columns, values.data()));
-    return std::make_unique<Fp8Blocks>(tensor, *scales, std::move(values), block_);
-  }
-
- private:
-  BlockSize block_;
-};
+constexpr Method kMethods[] = {{"fp8", ReadFp8},
+                               {"fbgemm_fp8", ReadFbgemm},
+                               {"quark", ReadQuark},
+                               {"modelopt", ReadModelOptScheme},
+                               {"gptq", ReadGptqScheme},
+                               {"awq", ReadAwqScheme},
+                               {"compressed-tensors", ReadCompressedTensorsScheme},
+                               {"mxfp4", ReadMxfp4}};
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<QuantizationScheme>> ReadQuantizationScheme(const ConfigView& view) {
+bool QuantizationScheme::Ignores(const WeightSource& /*source*/, const TensorInfo& tensor) const {
+  return std::any_of(kOfActivations.begin(), kOfActivations.end(),
+                     [&](std::string_view suffix) { return tensor.name.ends_with(suffix); });
+}
+
+SchemeOr ReadQuantizationScheme(const ConfigView& view) {
   if (view.is_gguf() || !view.Has("quantization_config")) return nullptr;
   SKEP_ASSIGN_OR_RETURN(const ConfigView config, view.Section("quantization_config"));
-  SKEP_ASSIGN_OR_RETURN(const std::string method, config.StringOr("quant_method", "unnamed"));
-  SKEP_ASSIGN_OR_RETURN(const std::string format, config.StringOr("fmt", "e4m3"));
-  if (method == "fp8" && format == "e4m3" && config.Has("weight_block_size")) {
-    SKEP_ASSIGN_OR_RETURN(const std::vector<int64_t> block, config.Ints("weight_block_size"));
-    const auto fits = [](int64_t size) { return size > 0 && size <= kLargestBlock; };
-    if (block.size() != 2 || !fits(block[0]) || !fits(block[1])) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          config.file(), ": weight_block_size must be two numbers from 1 to ", kLargestBlock));
-    }
-    return std::make_unique<Fp8BlockScheme>(BlockSize{block[0], block[1]});
+  SKEP_ASSIGN_OR_RETURN(const std::string name, config.StringOr("quant_method", "unnamed"));
+  for (const Method& method : kMethods) {
+    if (method.name == name) return method.read(config);
   }
-  // The one family that is released so has rules for it (WeightRule::mxfp4).
-  if (method == "mxfp4") return nullptr;
-  return absl::UnimplementedError(absl::StrCat(
-      config.file(), ": quant_method '", method, "'", method == "fp8" ? " without blocks" : "",
-      " is not supported; fp8 (e4m3) with a weight_block_size is, as are unquantised SafeTensors "
-      "and every GGUF type"));
+  return Unsupported(config, absl::StrCat("quant_method '", name, "'"));
+}
+
+const TensorInfo* FindBeside(const WeightSource& source, const TensorInfo& tensor,
+                             std::string_view from, std::string_view to) {
+  std::string_view name = tensor.name;
+  if (!name.ends_with(from)) return nullptr;
+  name.remove_suffix(from.size());
+  return source.Find(std::string(name).append(to));
+}
+
+absl::StatusOr<const TensorInfo*> RequireBeside(const WeightSource& source,
+                                                const TensorInfo& tensor, std::string_view from,
+                                                std::string_view to) {
+  const TensorInfo* found = FindBeside(source, tensor, from, to);
+  if (found != nullptr) return found;
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name, "' without a '", View(to),
+                                                 "' in place of its '", View(from), "'"));
+}
+
+absl::Status WrongTensor(const TensorInfo& tensor, std::string_view right) {
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name,
+                                                 "': ", View(TypeName(tensor.type)), " ",
+                                                 ShapeString(tensor.shape), ": ", View(right)));
+}
+
+absl::Status CheckTensor(const TensorInfo& tensor, TensorType type,
+                         const std::vector<int64_t>& shape) {
+  if (tensor.type == type && tensor.shape == shape) return absl::OkStatus();
+  return WrongTensor(tensor,
+                     absl::StrCat(View(TypeName(type)), " ", ShapeString(shape), " is right"));
+}
+
+absl::StatusOr<std::vector<float>> ReadScales(const TensorInfo& tensor) {
+  if (!IsPlainFloat(tensor.type))
+    return WrongTensor(tensor, "F32, F16 or BF16 is right for scales");
+  std::vector<float> values(tensor.bytes / Traits(tensor.type).block_bytes);
+  const auto count = static_cast<int64_t>(values.size());
+  SKEP_RETURN_IF_ERROR(DequantizeRow(tensor.type, tensor.data, count, values.data()));
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+    return WrongTensor(tensor, "every scale must be a finite number");
+  }
+  return values;
+}
+
+bool IsPlainFloat(TensorType type) {
+  return type == TensorType::kF32 || type == TensorType::kF16 || type == TensorType::kBF16 ||
+         type == TensorType::kF64;
 }
 
 }  // namespace skep::models

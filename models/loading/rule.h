@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "models/ops/options.h"
 
@@ -33,6 +34,14 @@ struct WeightRule {
   bool rows_are_columns = false;  // the chosen rows are the columns of the canonical matrix
   bool mxfp4 = false;             // two tensors, <file>_blocks and <file>_scales: see mxfp4.h
 };
+
+// A rule applied to a canonical name: the file's name for it, and which slab of that tensor.
+struct Instance {
+  std::string file;
+  int64_t slab = -1;  // -1: the tensor is not stacked
+};
+// None if the rule is for other names.
+std::optional<Instance> Apply(const WeightRule& rule, std::string_view canonical);
 
 struct NormOptions {
   NormKind kind = NormKind::kRms;

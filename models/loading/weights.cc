@@ -8,7 +8,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -32,55 +31,18 @@ constexpr std::array<std::string_view, 6> kNeverUsed = {
 
 constexpr size_t kMostProblemsShown = 20;
 
-// The numbers that stand where `pattern` has "{}", if `name` is an instance of it.
-std::optional<std::vector<std::string>> Match(std::string_view pattern, std::string_view name) {
-  std::vector<std::string> numbers;
-  for (;;) {
-    const size_t hole = pattern.find("{}");
-    if (hole == std::string_view::npos) break;
-    if (name.substr(0, hole) != pattern.substr(0, hole)) return std::nullopt;
-    name.remove_prefix(hole);
-    pattern.remove_prefix(hole + 2);
-    const size_t digits = std::min(name.find_first_not_of("0123456789"), name.size());
-    if (digits == 0) return std::nullopt;
-    numbers.emplace_back(name.substr(0, digits));
-    name.remove_prefix(digits);
-  }
-  if (name != pattern) return std::nullopt;
-  return numbers;
-}
-
-// A rule applied to a name.
-struct Instance {
-  std::string file;
-  int64_t slab = -1;
-};
-
-std::optional<Instance> Apply(const WeightRule& rule, std::string_view canonical) {
-  std::optional<std::vector<std::string>> numbers = Match(rule.canonical, canonical);
-  if (!numbers) return std::nullopt;
-  Instance instance;
-  size_t used = 0;
-  std::string_view rest = rule.file;
-  for (size_t hole; (hole = rest.find("{}")) != std::string_view::npos; ++used) {
-    if (used == numbers->size()) return std::nullopt;
-    instance.file.append(rest.substr(0, hole)).append((*numbers)[used]);
-    rest.remove_prefix(hole + 2);
-  }
-  instance.file.append(rest);
-  if (used < numbers->size() && !absl::SimpleAtoi(numbers->back(), &instance.slab)) {
-    return std::nullopt;
-  }
-  return instance;
-}
-
-int64_t Elements(const TensorInfo& tensor) {
+int64_t Elements(const std::vector<int64_t>& shape) {
   int64_t elements = 1;
-  for (int64_t dim : tensor.shape) elements *= dim;
+  for (int64_t dim : shape) elements *= dim;
   return elements;
 }
 
 std::string ShapeOf(const TensorInfo& tensor) { return ShapeString(tensor.shape); }
+
+absl::Status WrongShape(const TensorInfo& tensor, std::string_view problem) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ": ", View(problem)));
+}
 
 }  // namespace
 
@@ -159,11 +121,19 @@ WeightLoader::WeightLoader(const WeightSource& source, const QuantizationScheme*
 
 const TensorInfo* WeightLoader::FindInWrappers(std::string_view name) const {
   if (gguf_) return source_.Find(name);
+  // Codes may have a name of their own.
+  const bool has_codes = scheme_ != nullptr && name.ends_with(".weight");
+  const std::string_view base = name.substr(0, name.size() - (has_codes ? 7 : 0));
   for (std::string_view prefix : kWrapperPrefixes) {
     // "model.language_model." takes the place of "model.", the others come before it.
-    std::string_view rest = name;
-    if (prefix == "model.language_model." && rest.starts_with("model.")) rest.remove_prefix(6);
-    if (const TensorInfo* tensor = source_.Find(std::string(prefix).append(rest))) return tensor;
+    const bool inner = prefix == "model.language_model." && name.starts_with("model.");
+    const auto find = [&](std::string_view rest, std::string_view suffix) {
+      if (inner) rest.remove_prefix(6);
+      return source_.Find(std::string(prefix).append(rest).append(suffix));
+    };
+    if (const TensorInfo* tensor = find(name, "")) return tensor;
+    if (!has_codes) continue;
+    if (const TensorInfo* tensor = find(base, scheme_->codes_suffix())) return tensor;
   }
   return nullptr;
 }
@@ -181,13 +151,13 @@ WeightLoader::Found WeightLoader::Find(const std::string& canonical) const {
   return {};
 }
 
-void WeightLoader::Use(const Found& found) {
-  if (!used_.insert(found.tensor).second) return;
-  used_bytes_ += found.tensor->bytes;
-  parameters_ += Elements(*found.tensor);
+bool WeightLoader::Use(const TensorInfo& tensor) {
+  if (!used_.insert(&tensor).second) return false;
+  used_bytes_ += tensor.bytes;
   if (progress_ && source_bytes_ > 0) {
     progress_(static_cast<double>(used_bytes_) / static_cast<double>(source_bytes_));
   }
+  return true;
 }
 
 void WeightLoader::Missing(const std::string& canonical) {
@@ -202,30 +172,25 @@ void WeightLoader::Missing(const std::string& canonical) {
                                            : absl::StrJoin(names, " or ")));
 }
 
-namespace {
-
-absl::Status WrongShape(const TensorInfo& tensor, std::string_view problem) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("tensor '", tensor.name, "': shape ", ShapeOf(tensor), ": ", View(problem)));
-}
-
-}  // namespace
-
 // Makes `matrix` and `shape`, those of the whole tensor, those of one slab.
 absl::Status WeightLoader::OpenSlab(const Found& found, FileMatrix& matrix,
                                     std::vector<int64_t>& shape) const {
   const TensorInfo& tensor = *found.tensor;
   const int64_t slabs = found.rule->slabs;
   if (slabs == 0) {
-    if (shape.size() != 3 || matrix.quantized != nullptr) {
+    if (shape.size() != 3) {
       return WrongShape(tensor, "three dimensions are right, the first for experts or heads");
     }
     if (found.slab >= shape[0]) {
       return WrongShape(tensor,
                         absl::StrCat("number ", found.slab, " is beyond the first dimension"));
     }
-    matrix.data +=
-        tensor.bytes / static_cast<uint64_t>(shape[0]) * static_cast<uint64_t>(found.slab);
+    if (matrix.quantized != nullptr) {
+      matrix.first_row = shape[1] * found.slab;
+    } else {
+      matrix.data +=
+          tensor.bytes / static_cast<uint64_t>(shape[0]) * static_cast<uint64_t>(found.slab);
+    }
     shape.erase(shape.begin());
     return absl::OkStatus();
   }
@@ -240,12 +205,16 @@ absl::Status WeightLoader::OpenSlab(const Found& found, FileMatrix& matrix,
 
 absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::Open(const Found& found) const {
   const TensorInfo& tensor = *found.tensor;
-  FileMatrix matrix{tensor.type, 0, 0, tensor.data, {}, nullptr, 0};
+  FileMatrix matrix{.type = tensor.type, .data = tensor.data};
+  std::vector<int64_t> shape = tensor.shape;
   if (scheme_ != nullptr) {
     SKEP_ASSIGN_OR_RETURN(matrix.quantized, scheme_->Open(source_, tensor));
-    if (matrix.quantized != nullptr) matrix.type = matrix.quantized->type();
+    if (matrix.quantized != nullptr) {
+      matrix.type = matrix.quantized->type();
+      shape = matrix.quantized->shape();
+    }
   }
-  std::vector<int64_t> shape = tensor.shape;
+  matrix.parameters = Elements(shape);
   if (found.slab >= 0) SKEP_RETURN_IF_ERROR(OpenSlab(found, matrix, shape));
   if (shape.size() == 1) shape.insert(shape.begin(), 1);  // GGUF drops a single row's dimension
   if (shape.size() != 2) return WrongShape(tensor, "two dimensions are right");
@@ -271,12 +240,13 @@ absl::StatusOr<WeightLoader::FileMatrix> WeightLoader::OpenMxfp4(const Found& fo
     return absl::InvalidArgumentError(
         absl::StrCat("tensor '", blocks.name, "' without its '", base, "_scales'"));
   }
-  Use({scales});
-  FileMatrix matrix{TensorType::kMXFP4, 0, 0, nullptr, {}, nullptr, 0};
+  Use(*scales);
+  FileMatrix matrix{.type = TensorType::kMXFP4};
   SKEP_ASSIGN_OR_RETURN(matrix.rewritten, RepackMxfp4(blocks, *scales, found.slab));
   matrix.rows = blocks.shape[1];
   matrix.columns = blocks.shape[2] * Traits(TensorType::kMXFP4).block_elements;
   matrix.data = matrix.rewritten.data();
+  matrix.parameters = blocks.shape[0] * matrix.rows * matrix.columns;
   return matrix;
 }
 
@@ -297,12 +267,13 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
     const auto known = whole_.find(found.tensor);
     if (known != whole_.end()) return known->second;  // tied embeddings
   }
-  Use(found);
+  const bool first = Use(tensor);
   absl::StatusOr<FileMatrix> file = rule.mxfp4 ? OpenMxfp4(found) : Open(found);
   if (!file.ok()) {
     Fail(std::string(file.status().message()));
     return nullptr;
   }
+  if (first) parameters_ += file->parameters;
   if (rule.rows_are_columns) std::swap(rows, columns);  // what the file should have
   const RowMap* map = rule.rows ? &*rule.rows : nullptr;
   const int64_t have = map != nullptr ? map->rows : file->rows;
@@ -322,7 +293,8 @@ std::shared_ptr<const PreparedMatrix> WeightLoader::LoadMatrix(const std::string
     Fail(std::string(matrix.status().message()));
     return nullptr;
   }
-  bytes_by_type_[rule.mxfp4 ? file->type : tensor.type] += (*matrix)->bytes();
+  bytes_by_type_[file->quantized != nullptr ? file->quantized->listed_type() : file->type] +=
+      (*matrix)->bytes();
   prepared_bytes_ += (*matrix)->bytes();
   if (whole) whole_[found.tensor] = *matrix;
   return *std::move(matrix);
@@ -337,7 +309,7 @@ absl::StatusOr<std::shared_ptr<const PreparedMatrix>> WeightLoader::Prepare(
   };
   MatrixRows rows{file.type, file.columns, {}, {}};
   if (file.quantized != nullptr) {
-    for (const TensorInfo* companion : file.quantized->companions()) used_.insert(companion);
+    for (const TensorInfo* companion : file.quantized->companions()) Use(*companion);
     rows.owned.resize(count * row_bytes);
     rows.data = RowsOf(rows.type, rows.columns, rows.owned.data(), count).data;
     for (int64_t i = 0; i < count; ++i) {
@@ -348,9 +320,10 @@ absl::StatusOr<std::shared_ptr<const PreparedMatrix>> WeightLoader::Prepare(
     rows.data.resize(count);
     for (int64_t i = 0; i < count; ++i) rows.data[i] = file.data + file_row(i) * row_bytes;
   }
+  const float factor = file.quantized != nullptr ? file.quantized->factor() : 1.0f;
   if (rule.rows_are_columns) rows = Transpose(rows);
   return ops_.PrepareMatrix({tensor.name, rows.type, static_cast<int64_t>(rows.data.size()),
-                             rows.columns, std::move(rows.data)});
+                             rows.columns, std::move(rows.data), factor});
 }
 
 std::vector<float> WeightLoader::LoadVector(const std::string& canonical, int64_t size,
@@ -360,12 +333,12 @@ std::vector<float> WeightLoader::LoadVector(const std::string& canonical, int64_
     if (required) Missing(canonical);
     return {};
   }
-  Use(found);
   const TensorInfo& tensor = *found.tensor;
+  if (Use(tensor)) parameters_ += Elements(tensor.shape);
   const RowMap* map = found.rule != nullptr && found.rule->rows ? &*found.rule->rows : nullptr;
   const bool stacked = found.slab >= 0;
   const int64_t slabs = stacked && !tensor.shape.empty() ? tensor.shape[0] : 1;
-  const int64_t file_size = slabs > 0 ? Elements(tensor) / slabs : 0;
+  const int64_t file_size = slabs > 0 ? Elements(tensor.shape) / slabs : 0;
   const int64_t have = map != nullptr ? map->rows : file_size;
   if ((size >= 0 && have != size) || (map != nullptr && map->file_rows != file_size) ||
       (stacked && found.slab >= slabs)) {
@@ -402,6 +375,7 @@ absl::Status WeightLoader::Finish() const {
   std::vector<std::string> problems = problems_;
   for (const TensorInfo& tensor : source_.tensors()) {
     if (used_.contains(&tensor) || Ignored(tensor.name)) continue;
+    if (scheme_ != nullptr && scheme_->Ignores(source_, tensor)) continue;
     problems.push_back(absl::StrCat("unused tensor '", tensor.name, "' ", ShapeOf(tensor)));
   }
   if (problems.empty()) return absl::OkStatus();

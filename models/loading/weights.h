@@ -109,9 +109,10 @@ class WeightLoader final {
   };
   // A matrix of a file, or a slab of one, by rows.
   struct FileMatrix {
-    TensorType type;
+    TensorType type = TensorType::kF32;
     int64_t rows = 0;
     int64_t columns = 0;
+    int64_t parameters = 0;  // of the whole tensor
     const std::byte* data = nullptr;
     std::vector<std::byte> rewritten;  // what `data` points to where it is not the file's
     // In place of `data`: where the rows are, from `first_row` on.
@@ -126,7 +127,8 @@ class WeightLoader final {
   absl::StatusOr<std::shared_ptr<const PreparedMatrix>> Prepare(const TensorInfo& tensor,
                                                                 const WeightRule& rule,
                                                                 const FileMatrix& file);
-  void Use(const Found& found);
+  // Whether it is the first use.
+  bool Use(const TensorInfo& tensor);
   void Missing(const std::string& canonical);
   bool Ignored(std::string_view name) const;
 

@@ -38,6 +38,7 @@ struct MatrixSource {
   int64_t rows = 0;                        // output features
   int64_t columns = 0;                     // input features
   std::vector<const std::byte*> row_data;  // one pointer a row: permuted or split rows cost nothing
+  float factor = 1.0f;                     // of all values: NVFP4's second scale
 };
 
 // A matrix in the form its device multiplies with: packed, still quantised.

@@ -40,6 +40,7 @@ absl::StatusOr<std::shared_ptr<const PreparedMatrix>> CpuOps::PrepareMatrix(
     return absl::Status(packed.status().code(),
                         absl::StrCat("tensor '", source.name, "': ", packed.status().message()));
   }
+  packed->set_factor(source.factor);
   pool_.BeginStep();
   pool_.ParallelFor(packed->panels(), kPanelsAtOnce, [&](int64_t begin, int64_t end, int) {
     packed->PackPanels(source.row_data, begin, end);
@@ -126,6 +127,7 @@ void CpuOps::EmbedRows(const PreparedMatrix& table, std::span<const TokenId> ids
   const PackedMatrix& matrix = Packed(table);
   float* to = out.data_ptr<float>();
   const int64_t stride = out.stride(0);
+  scale *= matrix.factor();
   ForRows(static_cast<int64_t>(ids.size()), matrix.columns(), [&](int64_t row) {
     matrix.DecodeRow(ids[row], to + row * stride);
     if (scale != 1.0f) kernels_.scale(scale, matrix.columns(), to + row * stride);
@@ -140,7 +142,7 @@ void CpuOps::AddEmbeddedRows(const PreparedMatrix& table, std::span<const int32_
   float* to = out.data_ptr<float>();
   ForRows(static_cast<int64_t>(ids.size()), columns, [&](int64_t row) {
     matrix.DecodeRow(ids[row], rows + row * columns);
-    kernels_.add_scaled(rows + row * columns, 1.0f, columns, to + row * stride);
+    kernels_.add_scaled(rows + row * columns, matrix.factor(), columns, to + row * stride);
   });
 }
 

@@ -44,6 +44,8 @@ inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t co
   const int64_t columns = job.matrix->rows();
   const int64_t column = unit * kUnitColumns;
   const Mask masks[2] = {FirstLanes(columns - column), FirstLanes(columns - column - kLanes)};
+  const Vec factor = Set(job.matrix->factor());
+  const Vec second_factor = Set(kEpilogue == Epilogue::kGate ? job.second->factor() : 1.0f);
   Vec bias[2];
   Vec second_bias[2];
   for (int h = 0; h < 2; ++h) {
@@ -54,7 +56,7 @@ inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t co
     float* out = job.out + (row + m) * job.out_stride + column;
     Vec y[2];
     for (int h = 0; h < 2; ++h) {
-      y[h] = Add(Load(result.y[0][h][m]), bias[h]);
+      y[h] = MulAdd(Load(result.y[0][h][m]), factor, bias[h]);
       if constexpr (kEpilogue == Epilogue::kAddTo) {
         y[h] = MulAdd(y[h], Set(job.multiplier), LoadFirst(out + h * kLanes, masks[h]));
       } else if constexpr (kEpilogue == Epilogue::kLogits) {
@@ -65,7 +67,8 @@ inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t co
       } else if constexpr (kEpilogue == Epilogue::kActivate) {
         y[h] = ApplyGate(job.gate, y[h]);
       } else if constexpr (kEpilogue == Epilogue::kGate) {
-        y[h] = GateProduct(job.gate, y[h], Add(Load(result.y[1][h][m]), second_bias[h]));
+        const Vec up = MulAdd(Load(result.y[1][h][m]), second_factor, second_bias[h]);
+        y[h] = GateProduct(job.gate, y[h], up);
       }
       StoreFirst(out + h * kLanes, y[h], masks[h]);
     }

@@ -100,12 +100,16 @@ class PackedMatrix final {
   int64_t panels() const { return panels_; }  // even
   int64_t bytes() const { return bytes_; }
 
+  // The matrix stands for its values times this. Products are multiplied by it once.
+  float factor() const { return factor_; }
+  void set_factor(float factor) { factor_ = factor; }
+
   PanelView Panel(int64_t panel) const {
     const uint8_t* base = data_ + panel * panel_bytes_;
     return {base, base + scales_at_, base + supers_at_};
   }
 
-  // One row as floats, equal to models::DequantizeRow of the row that was packed.
+  // One row as floats, equal to models::DequantizeRow of the row that was packed, without factor().
   void DecodeRow(int64_t row, float* out) const;
 
   // kFileRows: the panel as [columns][16] floats. `scratch`: `columns` floats.
@@ -125,6 +129,7 @@ class PackedMatrix final {
   int64_t scales_at_ = 0;
   int64_t supers_at_ = 0;
   int64_t row_bytes_ = 0;  // kFileRows
+  float factor_ = 1.0f;
   uint8_t* data_ = nullptr;
 };
 

@@ -119,6 +119,7 @@ class ReferenceOps final : public Ops {
                             absl::StrCat("tensor '", source.name, "': ", status.message()));
       }
     }
+    if (source.factor != 1.0f) values.mul_(source.factor);
     return std::make_shared<ReferenceMatrix>(source.type, std::move(values));
   }
 
