@@ -124,6 +124,12 @@ pattern; Gemma 4's text is not cut at newlines; a BERT word of more than 100 cha
 SentencePiece, so no space follows a user-defined piece; `</s>` in Qwen and Gemma 4 is text. GGUF files
 keep no NFC normalisation: text that is not in NFC can give other ids than the model's `tokenizer.json`.
 
+From all of these but RWKV's World vocabulary a `tokenizer.json` can be written that Hugging Face's
+library reads with the same results. That library has no model that takes the longest piece which fits,
+byte for byte, so RWKV's is refused. Of SentencePiece models the library differs in two things: a
+precompiled charsmap is applied by grapheme clusters there, and a text that is exactly one user-defined
+piece of a BPE model gets no space before it.
+
 Chat templates run in a Jinja engine that gives what Hugging Face's environment gives (the tests compare
 70 templates that models ship). Special tokens in messages stay text unless a request asks otherwise
 (`parse_special_tokens`).

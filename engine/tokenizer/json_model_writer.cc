@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/json_writers.h"
 #include "engine/tokenizer/rank_bpe.h"
@@ -16,11 +17,31 @@ namespace {
 
 using nlohmann::json;
 
-json VocabularyJson(const Vocabulary& vocabulary) {
+using Ids = absl::flat_hash_set<TokenId>;
+
+// What a file must have by name, whatever its kind: the ids that these names are found by.
+Ids NamedElsewhere(const Pipeline& pipeline) {
+  Ids ids;
+  const auto add = [&](TokenId id) {
+    ids.insert(pipeline.vocabulary.Find(pipeline.vocabulary.text(id)).value_or(id));
+  };
+  for (TokenId id : pipeline.prefix) add(id);
+  for (TokenId id : pipeline.suffix) add(id);
+  if (pipeline.special_ids.unk) add(*pipeline.special_ids.unk);
+  return ids;
+}
+
+// By piece: of one that is there twice, the id that it is found by. Without those that no text
+// becomes and that show as nothing, as the library does with an id that it does not know; there
+// they would be pieces like any other. `needed`: not without these.
+json VocabularyJson(const Vocabulary& vocabulary, const Ids& needed) {
   json result = json::object();
   for (TokenId id = 0; id < vocabulary.size(); ++id) {
-    if ((vocabulary.flags(id) & (kAbsent | kAddedOnly)) != 0) continue;
-    result[std::string(vocabulary.text(id))] = id;
+    const uint8_t flags = vocabulary.flags(id);
+    if ((flags & (kAbsent | kAddedOnly)) != 0) continue;
+    if ((flags & kHidden) != 0 && !needed.contains(id)) continue;
+    const std::string_view text = vocabulary.text(id);
+    if (vocabulary.Find(text) == id) result[std::string(text)] = id;
   }
   return result;
 }
@@ -73,7 +94,17 @@ json MergesByRank(const Vocabulary& vocabulary, const std::vector<uint32_t>& ran
   return merges;
 }
 
-json BpeJson(const Vocabulary& vocabulary) {
+using Merges = std::vector<std::pair<TokenId, TokenId>>;
+
+json BpeJson(const Vocabulary& vocabulary, Ids needed, const Merges& merges) {
+  json pairs = json::array();
+  for (const auto& [left, right] : merges) {
+    const std::string parts[] = {std::string(vocabulary.text(left)),
+                                 std::string(vocabulary.text(right))};
+    needed.insert({left, right});
+    if (const auto merged = vocabulary.Find(parts[0] + parts[1])) needed.insert(*merged);
+    pairs.push_back({parts[0], parts[1]});
+  }
   return {{"type", "BPE"},
           {"dropout", nullptr},
           {"unk_token", nullptr},
@@ -82,43 +113,35 @@ json BpeJson(const Vocabulary& vocabulary) {
           {"fuse_unk", false},
           {"byte_fallback", false},
           {"ignore_merges", false},
-          {"vocab", VocabularyJson(vocabulary)},
-          {"merges", json::array()}};
+          {"vocab", VocabularyJson(vocabulary, needed)},
+          {"merges", std::move(pairs)}};
 }
 
-json WriteBpe(const Vocabulary& vocabulary, const Bpe& model) {
+json WriteBpe(const Vocabulary& vocabulary, const Ids& needed, const Bpe& model) {
   const BpeOptions& options = model.options();
-  json result = BpeJson(vocabulary);
+  json result = BpeJson(vocabulary, needed, model.Merges());
   result["unk_token"] = TextOf(vocabulary, options.unk);
   result["continuing_subword_prefix"] = OptionalText(options.continuing_subword_prefix);
   result["end_of_word_suffix"] = OptionalText(options.end_of_word_suffix);
   result["fuse_unk"] = options.fuse_unk;
   result["byte_fallback"] = options.byte_fallback;
   result["ignore_merges"] = options.ignore_merges;
-  for (const auto& [left, right] : model.Merges()) {
-    result["merges"].push_back(
-        {std::string(vocabulary.text(left)), std::string(vocabulary.text(right))});
-  }
   return result;
 }
 
-json WriteSpm(const Vocabulary& vocabulary, const SpmBpe& model) {
-  json result = BpeJson(vocabulary);
+json WriteSpm(const Vocabulary& vocabulary, const Ids& needed, const SpmBpe& model) {
+  json result = BpeJson(vocabulary, needed, /*merges=*/{});
   result["unk_token"] = TextOf(vocabulary, model.unk());
   result["byte_fallback"] = vocabulary.BytePieces().has_value();
-  result["fuse_unk"] = result["byte_fallback"];  // without the bytes each character is unknown
+  result["fuse_unk"] = true;
   result["merges"] = MergesByRank(vocabulary, model.ranks());
   return result;
 }
 
 // Of a tiktoken vocabulary; a word that is a piece is that piece there.
-json WriteRanked(const Vocabulary& vocabulary, const RankBpe& model) {
-  json result = BpeJson(vocabulary);
+json WriteRanked(const Vocabulary& vocabulary, const Ids& needed, const RankBpe& model) {
+  json result = BpeJson(vocabulary, needed, model.Merges());
   result["ignore_merges"] = true;
-  for (const auto& [left, right] : model.Merges()) {
-    result["merges"].push_back(
-        {std::string(vocabulary.text(left)), std::string(vocabulary.text(right))});
-  }
   return result;
 }
 
@@ -133,40 +156,59 @@ json WriteUnigram(const Unigram& model) {
   return result;
 }
 
-json WriteWordPiece(const Vocabulary& vocabulary, const WordPiece& model) {
+json WriteWordPiece(const Vocabulary& vocabulary, const Ids& needed, const WordPiece& model) {
   const WordPieceOptions& options = model.options();
   return {{"type", "WordPiece"},
           {"unk_token", UnknownName(vocabulary, options.unk, "[UNK]")},
           {"continuing_subword_prefix", options.continuing_prefix},
           {"max_input_chars_per_word", options.max_characters},
-          {"vocab", VocabularyJson(vocabulary)}};
+          {"vocab", VocabularyJson(vocabulary, needed)}};
 }
 
-json WriteWordLevel(const Vocabulary& vocabulary, const WordLevel& model) {
+json WriteWordLevel(const Vocabulary& vocabulary, const Ids& needed, const WordLevel& model) {
   return {{"type", "WordLevel"},
           {"unk_token", UnknownName(vocabulary, model.unk(), "<unk>")},
-          {"vocab", VocabularyJson(vocabulary)}};
+          {"vocab", VocabularyJson(vocabulary, needed)}};
+}
+
+absl::StatusOr<json> WriteKind(const Pipeline& pipeline) {
+  const Vocabulary& vocabulary = pipeline.vocabulary;
+  const Ids needed = NamedElsewhere(pipeline);
+  const TokenModel* model = pipeline.model.get();
+  if (const auto* bpe = dynamic_cast<const Bpe*>(model)) return WriteBpe(vocabulary, needed, *bpe);
+  if (const auto* spm = dynamic_cast<const SpmBpe*>(model)) {
+    return WriteSpm(vocabulary, needed, *spm);
+  }
+  if (const auto* ranked = dynamic_cast<const RankBpe*>(model)) {
+    return WriteRanked(vocabulary, needed, *ranked);
+  }
+  if (const auto* unigram = dynamic_cast<const Unigram*>(model)) return WriteUnigram(*unigram);
+  if (const auto* words = dynamic_cast<const WordPiece*>(model)) {
+    return WriteWordPiece(vocabulary, needed, *words);
+  }
+  if (const auto* words = dynamic_cast<const WordLevel*>(model)) {
+    return WriteWordLevel(vocabulary, needed, *words);
+  }
+  if (model->kind() == "trie") {
+    return absl::UnimplementedError(
+        "a tokenizer.json cannot express RWKV's tokenizer: no model of Hugging Face's library takes"
+        " the longest piece that fits, byte for byte");
+  }
+  return absl::UnimplementedError(Concat("a tokenizer.json cannot express a tokenizer of kind '",
+                                         model->kind(), "' (read from ", pipeline.source, ")"));
 }
 
 }  // namespace
 
 absl::StatusOr<json> WriteModel(const Pipeline& pipeline) {
-  const Vocabulary& vocabulary = pipeline.vocabulary;
-  const TokenModel* model = pipeline.model.get();
-  if (const auto* bpe = dynamic_cast<const Bpe*>(model)) return WriteBpe(vocabulary, *bpe);
-  if (const auto* spm = dynamic_cast<const SpmBpe*>(model)) return WriteSpm(vocabulary, *spm);
-  if (const auto* ranked = dynamic_cast<const RankBpe*>(model)) {
-    return WriteRanked(vocabulary, *ranked);
+  absl::StatusOr<json> model = WriteKind(pipeline);
+  if (!model.ok() || !(*model)["vocab"].is_object()) return model;
+  // Added tokens that share an id: each has it by its own name.
+  for (const AddedToken& token : pipeline.added_tokens) {
+    if ((pipeline.vocabulary.flags(token.id) & kAddedOnly) != 0) continue;
+    (*model)["vocab"].emplace(token.content, token.id);
   }
-  if (const auto* unigram = dynamic_cast<const Unigram*>(model)) return WriteUnigram(*unigram);
-  if (const auto* words = dynamic_cast<const WordPiece*>(model)) {
-    return WriteWordPiece(vocabulary, *words);
-  }
-  if (const auto* words = dynamic_cast<const WordLevel*>(model)) {
-    return WriteWordLevel(vocabulary, *words);
-  }
-  return absl::UnimplementedError(Concat("a tokenizer.json cannot express a tokenizer of kind '",
-                                         model->kind(), "' (read from ", pipeline.source, ")"));
+  return model;
 }
 
 }  // namespace skep::engine::tokenizer

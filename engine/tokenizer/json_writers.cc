@@ -197,6 +197,7 @@ json WritePostProcessor(const Pipeline& pipeline) {
   json tokens = json::object();
   const auto piece = [&](TokenId id) {
     const std::string name(pipeline.vocabulary.text(id));
+    id = pipeline.vocabulary.Find(name).value_or(id);  // of a piece that is there twice, the last
     tokens[name] = {{"id", name}, {"ids", {id}}, {"tokens", {name}}};
     return json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}};
   };

@@ -8,7 +8,10 @@
 #include <utility>
 
 #include "engine/tokenizer/pattern.h"
+#include "engine/tokenizer/pattern_budget.h"
+#include "engine/tokenizer/steps.h"
 #include "engine/tokenizer/text.h"
+#include "engine/tokenizer/unicode.h"
 
 namespace skep::engine::tokenizer {
 namespace {
@@ -148,21 +151,85 @@ std::string Pcre2Message(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
+// Counts what a search does, item by item.
+class Pcre2Meter final {
+ public:
+  explicit Pcre2Meter(PatternBudget& budget) : budget_(budget) {}
+
+  static int Count(pcre2_callout_block* block, void* meter) {
+    return static_cast<Pcre2Meter*>(meter)->CountItem(block->current_position);
+  }
+
+ private:
+  int CountItem(size_t position) {
+    const size_t passed = position > position_ ? position - position_ : 0;
+    position_ = position;
+    CountSteps(1 + passed);
+    return budget_.Take(1 + passed) ? 0 : PCRE2_ERROR_CALLOUT;
+  }
+
+  PatternBudget& budget_;
+  size_t position_ = 0;
+};
+
+// How many bytes are UTF-8.
+size_t ValidPrefix(std::string_view text) {
+  size_t length = 0;
+  for (size_t pos = 0; pos < text.size(); pos += length) {
+    if (DecodeUtf8(text, pos, length) >= kInvalidByte) return pos;
+  }
+  return text.size();
+}
+
 class Pcre2Pattern final : public Pattern {
  public:
   Pcre2Pattern(std::unique_ptr<pcre2_code, FreeCode> code,
                std::unique_ptr<pcre2_match_context, FreeContext> context)
       : code_(std::move(code)), context_(std::move(context)) {}
 
+  // The parts of the text that are UTF-8, one by one: looking for them is left to us, as PCRE2
+  // would look at all that is left of the text in each search.
   absl::Status FindAll(std::string_view text, std::vector<Range>& matches) const override {
-    const std::unique_ptr<pcre2_match_data, FreeMatch> data(
-        pcre2_match_data_create_from_pattern(code_.get(), nullptr));
-    if (data == nullptr) return absl::ResourceExhaustedError("no memory for a PCRE2 match");
+    Search search;
+    search.data.reset(pcre2_match_data_create_from_pattern(code_.get(), nullptr));
+    search.context.reset(pcre2_match_context_copy(context_.get()));
+    if (search.data == nullptr || search.context == nullptr) {
+      return absl::ResourceExhaustedError("no memory for a PCRE2 match");
+    }
+    PatternBudget* const shared = PatternBudget::current();
+    PatternBudget own(text.size());
+    Pcre2Meter meter(shared == nullptr ? own : *shared);
+    pcre2_set_callout(search.context.get(), Pcre2Meter::Count, &meter);
+    for (size_t begin = 0; begin <= text.size(); ++begin) {
+      const size_t size = ValidPrefix(text.substr(begin));
+      search.text = text.substr(begin, size);
+      search.options = PCRE2_NO_UTF_CHECK | (begin > 0 ? PCRE2_NOTBOL : 0) |
+                       (begin + size < text.size() ? PCRE2_NOTEOL : 0);
+      const int error = FindInPart(search, begin, matches);
+      if (error < 0) return Error(text, error);
+      begin += size;
+    }
+    return absl::OkStatus();
+  }
+  std::string_view engine() const override { return "pcre2"; }
+
+ private:
+  struct Search {
+    std::unique_ptr<pcre2_match_data, FreeMatch> data;
+    std::unique_ptr<pcre2_match_context, FreeContext> context;
+    std::string_view text;
+    uint32_t options = 0;
+  };
+
+  // Appends the matches in a part that begins at `begin`. An error of PCRE2's, or 0.
+  int FindInPart(const Search& search, size_t begin, std::vector<Range>& matches) const {
+    const std::string_view text = search.text;
     size_t pos = 0;
     uint32_t options = 0;
     while (pos <= text.size()) {
-      const int result = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                     text.size(), pos, options, data.get(), context_.get());
+      const int result =
+          pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), pos,
+                      options | search.options, search.data.get(), search.context.get());
       if (result == PCRE2_ERROR_NOMATCH) {
         if (options == 0) break;
         options = 0;  // nothing but the empty match at `pos`: go on behind the next character
@@ -171,23 +238,23 @@ class Pcre2Pattern final : public Pattern {
         } while (pos < text.size() && (static_cast<uint8_t>(text[pos]) & 0xC0) == 0x80);
         continue;
       }
-      if (result < 0) {
-        return absl::InvalidArgumentError(
-            Concat("splitting a text of ", text.size(),
-                   " bytes by a regular expression: ", Pcre2Message(result)));
-      }
-      const PCRE2_SIZE* ovector = pcre2_get_ovector_pointer(data.get());
-      const size_t begin = std::min<size_t>(ovector[0], ovector[1]);  // \K may turn them round
+      if (result < 0) return result;
+      const PCRE2_SIZE* ovector = pcre2_get_ovector_pointer(search.data.get());
+      const size_t start = std::min<size_t>(ovector[0], ovector[1]);  // \K may turn them round
       const size_t end = ovector[1];
-      matches.push_back({begin, end});
-      options = begin == end ? PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED : 0;
+      matches.push_back({begin + start, begin + end});
+      options = start == end ? PCRE2_NOTEMPTY_ATSTART | PCRE2_ANCHORED : 0;
       pos = end;
     }
-    return absl::OkStatus();
+    return 0;
   }
-  std::string_view engine() const override { return "pcre2"; }
 
- private:
+  static absl::Status Error(std::string_view text, int error) {
+    return absl::InvalidArgumentError(
+        Concat("splitting a text of ", text.size(), " bytes by a regular expression: ",
+               error == PCRE2_ERROR_CALLOUT ? "it takes too many steps" : Pcre2Message(error)));
+  }
+
   std::unique_ptr<pcre2_code, FreeCode> code_;
   std::unique_ptr<pcre2_match_context, FreeContext> context_;
 };
@@ -226,7 +293,7 @@ absl::StatusOr<std::unique_ptr<Pattern>> CompilePcre2(std::string_view regex) {
   PCRE2_SIZE offset = 0;
   std::unique_ptr<pcre2_code, FreeCode> code(pcre2_compile(
       reinterpret_cast<PCRE2_SPTR>(regex.data()), regex.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_MULTILINE,
+      PCRE2_UTF | PCRE2_UCP | PCRE2_AUTO_CALLOUT | PCRE2_NEVER_BACKSLASH_C | PCRE2_MULTILINE,
       &error, &offset, nullptr));
   if (code == nullptr) {
     return absl::InvalidArgumentError(

@@ -12,26 +12,6 @@
 namespace skep::engine::tokenizer {
 namespace {
 
-class SentencePieceModel final : public TokenModel {
- public:
-  explicit SentencePieceModel(std::unique_ptr<SentencePieceLibrary> library)
-      : library_(std::move(library)) {}
-
-  absl::Status Tokenize(std::string_view word, std::vector<TokenId>& out) const override {
-    std::vector<int> ids;
-    std::string error;
-    if (!library_->Encode(word, ids, error)) {
-      return absl::InvalidArgumentError(Concat("sentencepiece: ", error));
-    }
-    out.insert(out.end(), ids.begin(), ids.end());
-    return absl::OkStatus();
-  }
-  std::string_view kind() const override { return "sentencepiece"; }
-
- private:
-  std::unique_ptr<SentencePieceLibrary> library_;
-};
-
 uint8_t FlagsOf(SentencePieceLibrary::Kind kind) {
   switch (kind) {
     case SentencePieceLibrary::Kind::kNormal:
@@ -64,8 +44,8 @@ int LeadingSpacesToDrop(const SentencePieceLibrary& library) {
 // Pieces of text that the configuration calls special: "<|im_start|>" of some models. The library
 // would find those in any text, so they become control pieces.
 absl::StatusOr<std::unique_ptr<SentencePieceLibrary>> HideSpecialPieces(
-    std::string_view bytes, const std::vector<AddedToken>& added,
-    std::unique_ptr<SentencePieceLibrary> library) {
+    const std::vector<AddedToken>& added, std::unique_ptr<SentencePieceLibrary> library,
+    std::string& bytes) {
   std::vector<std::string> texts;
   for (const AddedToken& token : added) {
     if (token.special && token.id >= 0 && token.id < library->size() &&
@@ -76,9 +56,9 @@ absl::StatusOr<std::unique_ptr<SentencePieceLibrary>> HideSpecialPieces(
   }
   if (texts.empty()) return library;
   std::sort(texts.begin(), texts.end());
-  std::string changed, error;
-  SKEP_ASSIGN(changed, MakeControlPieces(bytes, texts));
-  library = SentencePieceLibrary::Load(changed, error);
+  std::string error;
+  SKEP_ASSIGN(bytes, MakeControlPieces(bytes, texts));
+  library = SentencePieceLibrary::Load(bytes, error);
   if (library == nullptr) {
     return absl::InvalidArgumentError(Concat("tokenizer.model: ", error));
   }
@@ -134,6 +114,21 @@ void SetSpecialIds(const SentencePieceLibrary& library, const TokenizerConfig& c
 
 }  // namespace
 
+SentencePieceModel::SentencePieceModel(std::unique_ptr<SentencePieceLibrary> library,
+                                       std::string bytes)
+    : library_(std::move(library)), bytes_(std::move(bytes)) {}
+SentencePieceModel::~SentencePieceModel() = default;
+
+absl::Status SentencePieceModel::Tokenize(std::string_view word, std::vector<TokenId>& out) const {
+  std::vector<int> ids;
+  std::string error;
+  if (!library_->Encode(word, ids, error)) {
+    return absl::InvalidArgumentError(Concat("sentencepiece: ", error));
+  }
+  out.insert(out.end(), ids.begin(), ids.end());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Pipeline>> ReadSentencePieceModel(
     std::string_view bytes, const TokenizerConfig& config, const std::vector<AddedToken>& added) {
   SKEP_RETURN_IF_ERROR(CheckSentencePieceModel(bytes));
@@ -142,7 +137,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> ReadSentencePieceModel(
   if (library == nullptr) {
     return absl::InvalidArgumentError(Concat("tokenizer.model: ", error));
   }
-  SKEP_ASSIGN(library, HideSpecialPieces(bytes, added, std::move(library)));
+  std::string kept(bytes);
+  SKEP_ASSIGN(library, HideSpecialPieces(added, std::move(library), kept));
   auto pipeline = std::make_unique<Pipeline>();
   pipeline->source = "tokenizer.model";
   SKEP_RETURN_IF_ERROR(FillVocabulary(*library, added, *pipeline));
@@ -153,7 +149,7 @@ absl::StatusOr<std::unique_ptr<Pipeline>> ReadSentencePieceModel(
   if (const int unk = library->unk_id(); unk >= 0 && unk < library->size()) {
     pipeline->decoder.normalized_texts[unk] = library->Decode({unk});
   }
-  pipeline->model = std::make_unique<SentencePieceModel>(std::move(library));
+  pipeline->model = std::make_unique<SentencePieceModel>(std::move(library), std::move(kept));
   return pipeline;
 }
 

@@ -5,12 +5,32 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/tokenizer/pipeline.h"
 #include "engine/tokenizer/tokenizer_json.h"
 
 namespace skep::engine::tokenizer {
+
+class SentencePieceLibrary;
+
+class SentencePieceModel final : public TokenModel {
+ public:
+  // `bytes`: what `library` was loaded from.
+  SentencePieceModel(std::unique_ptr<SentencePieceLibrary> library, std::string bytes);
+  ~SentencePieceModel() override;
+
+  // InvalidArgument: the library fails.
+  absl::Status Tokenize(std::string_view word, std::vector<TokenId>& out) const override;
+  std::string_view kind() const override { return "sentencepiece"; }
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::unique_ptr<SentencePieceLibrary> library_;
+  std::string bytes_;
+};
 
 // `bytes`: the file. `config` says whether BOS and EOS are added (BOS is unless it says no) and may
 // name the special tokens; `added` are tokens that the model itself lacks (of

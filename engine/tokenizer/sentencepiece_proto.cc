@@ -10,11 +10,12 @@ namespace skep::engine::tokenizer {
 namespace {
 
 // Field numbers of ModelProto and its parts.
-constexpr uint32_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3;
+constexpr uint32_t kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kDenormalizerSpec = 5;
 constexpr uint32_t kPieceText = 1, kPieceScore = 2, kPieceType = 3;
-constexpr uint32_t kModelType = 3, kByteFallback = 35, kUnkId = 40, kBosId = 41, kEosId = 42,
-                   kPadId = 43;
-constexpr uint32_t kCharsmap = 2, kDummyPrefix = 3, kRemoveExtraWhitespaces = 4;
+constexpr uint32_t kModelType = 3, kWhitespaceAsSuffix = 24, kByteFallback = 35, kUnkId = 40,
+                   kBosId = 41, kEosId = 42, kPadId = 43;
+constexpr uint32_t kCharsmap = 2, kDummyPrefix = 3, kRemoveExtraWhitespaces = 4,
+                   kEscapeWhitespaces = 5;
 
 enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
@@ -126,6 +127,52 @@ std::string_view FindBytes(std::string_view message, uint32_t number) {
   return found;
 }
 
+SentencePieceEntry ReadPiece(std::string_view message) {
+  SentencePieceEntry piece;
+  FieldReader reader(message);
+  while (const auto field = reader.Next()) {
+    if (field->number == kPieceText && field->type == kBytes) piece.text = field->bytes;
+    if (field->number == kPieceScore && field->type == kFixed32) {
+      uint32_t bits = 0;
+      for (int i = 3; i >= 0; --i) bits = bits << 8 | static_cast<uint8_t>(field->bytes[i]);
+      std::memcpy(&piece.score, &bits, sizeof(bits));
+    }
+    if (field->number == kPieceType && field->type == kVarint) {
+      piece.type = static_cast<SentencePieceType>(field->value);
+    }
+  }
+  return piece;
+}
+
+void ReadTrainerSpec(std::string_view message, SentencePieceSource& source) {
+  FieldReader reader(message);
+  while (const auto field = reader.Next()) {
+    if (field->type != kVarint) continue;
+    const auto value = static_cast<int32_t>(field->value);
+    if (field->number == kModelType) source.algorithm = static_cast<SentencePieceAlgorithm>(value);
+    if (field->number == kWhitespaceAsSuffix) source.treat_whitespace_as_suffix = value != 0;
+    if (field->number == kByteFallback) source.byte_fallback = value != 0;
+    if (field->number == kUnkId) source.unk_id = value;
+    if (field->number == kBosId) source.bos_id = value;
+    if (field->number == kEosId) source.eos_id = value;
+    if (field->number == kPadId) source.pad_id = value;
+  }
+}
+
+void ReadNormalizerSpec(std::string_view message, SentencePieceSource& source) {
+  FieldReader reader(message);
+  while (const auto field = reader.Next()) {
+    if (field->number == kCharsmap && field->type == kBytes) {
+      source.precompiled_charsmap = field->bytes;
+    }
+    if (field->type != kVarint) continue;
+    const bool value = field->value != 0;
+    if (field->number == kDummyPrefix) source.add_dummy_prefix = value;
+    if (field->number == kRemoveExtraWhitespaces) source.remove_extra_whitespaces = value;
+    if (field->number == kEscapeWhitespaces) source.escape_whitespaces = value;
+  }
+}
+
 // ---- The double array ----
 
 // Units of the library darts-clone: bits 0 to 7 and 31 are the label (or a value), bit 8 says that
@@ -210,7 +257,8 @@ std::string WriteSentencePieceModel(const SentencePieceSource& source) {
     has_bytes |= piece.type == SentencePieceType::kByte;
   }
   part.clear();
-  AppendNumber(kModelType, 1, part);  // UNIGRAM
+  AppendNumber(kModelType, static_cast<int64_t>(source.algorithm), part);
+  AppendNumber(kWhitespaceAsSuffix, source.treat_whitespace_as_suffix ? 1 : 0, part);
   AppendNumber(kByteFallback, has_bytes ? 1 : 0, part);
   AppendNumber(kUnkId, source.unk_id, part);
   AppendNumber(kBosId, source.bos_id, part);
@@ -223,8 +271,27 @@ std::string WriteSentencePieceModel(const SentencePieceSource& source) {
   }
   AppendNumber(kDummyPrefix, source.add_dummy_prefix ? 1 : 0, part);
   AppendNumber(kRemoveExtraWhitespaces, source.remove_extra_whitespaces ? 1 : 0, part);
+  AppendNumber(kEscapeWhitespaces, source.escape_whitespaces ? 1 : 0, part);
   AppendBytes(kNormalizerSpec, part, model);
   return model;
+}
+
+absl::StatusOr<SentencePieceSource> ReadSentencePieceSource(std::string_view model) {
+  SentencePieceSource source;
+  source.bos_id = 1;  // what an absent field means, of these and of the flags
+  source.eos_id = 2;
+  FieldReader reader(model);
+  while (const auto field = reader.Next()) {
+    if (field->type != kBytes) continue;
+    if (field->number == kPieces) source.pieces.push_back(ReadPiece(field->bytes));
+    if (field->number == kTrainerSpec) ReadTrainerSpec(field->bytes, source);
+    if (field->number == kNormalizerSpec) ReadNormalizerSpec(field->bytes, source);
+    if (field->number == kDenormalizerSpec) {
+      source.has_denormalizer |= !FindBytes(field->bytes, kCharsmap).empty();
+    }
+  }
+  if (!reader.ok()) return NotAModel();
+  return source;
 }
 
 absl::StatusOr<std::string> MakeControlPieces(std::string_view model,
@@ -250,7 +317,9 @@ absl::StatusOr<std::string> MakeControlPieces(std::string_view model,
 absl::Status CheckSentencePieceModel(std::string_view model) {
   FieldReader reader(model);
   while (const auto field = reader.Next()) {
-    if (field->type != kBytes || (field->number != kNormalizerSpec && field->number != 5)) continue;
+    if (field->type != kBytes ||
+        (field->number != kNormalizerSpec && field->number != kDenormalizerSpec))
+      continue;
     const std::string_view charsmap = FindBytes(field->bytes, kCharsmap);
     if (charsmap.empty()) continue;
     const auto broken = [](std::string_view what) {

@@ -31,8 +31,11 @@ struct SentencePieceEntry {
   SentencePieceType type = SentencePieceType::kNormal;
 };
 
-// A unigram model.
+// TrainerSpec.ModelType.
+enum class SentencePieceAlgorithm : int32_t { kUnigram = 1, kBpe = 2, kWord = 3, kCharacter = 4 };
+
 struct SentencePieceSource {
+  SentencePieceAlgorithm algorithm = SentencePieceAlgorithm::kUnigram;
   std::vector<SentencePieceEntry> pieces;  // by id
   int32_t unk_id = 0;                      // -1: none, as the others
   int32_t bos_id = -1;
@@ -41,8 +44,16 @@ struct SentencePieceSource {
   std::string precompiled_charsmap;  // empty: texts stay as they are
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
+  bool escape_whitespaces = true;           // spaces become U+2581
+  bool treat_whitespace_as_suffix = false;  // the dummy prefix is a suffix
+  bool byte_fallback = false;
+  bool has_denormalizer = false;  // texts are changed after decoding; is not written
 };
+// With byte_fallback where there are byte pieces.
 std::string WriteSentencePieceModel(const SentencePieceSource& source);
+
+// InvalidArgument: not a protocol buffer.
+absl::StatusOr<SentencePieceSource> ReadSentencePieceSource(std::string_view model);
 
 // The same model with the pieces of `texts` (sorted) as control pieces, which no text becomes.
 // InvalidArgument: not a protocol buffer.

@@ -54,16 +54,19 @@ absl::Status SpmBpe::Tokenize(std::string_view word, std::vector<TokenId>& out) 
     if (!id) return std::nullopt;
     return Merge{ranks_[*id], *id};
   });
+  bool after_unknown = false;
   for (const Symbol& symbol : symbols) {
+    const bool unknown = symbol.id == kNoToken && byte_pieces_.empty();
     if (symbol.id != kNoToken) {
       out.push_back(symbol.id);
     } else if (!byte_pieces_.empty()) {
       for (char byte : word.substr(symbol.begin, symbol.length)) {
         out.push_back(byte_pieces_[static_cast<uint8_t>(byte)]);
       }
-    } else if (unk_) {
+    } else if (unk_ && !after_unknown) {
       out.push_back(*unk_);
     }
+    after_unknown = unknown;
   }
   return absl::OkStatus();
 }

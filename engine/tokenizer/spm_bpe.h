@@ -15,7 +15,7 @@ namespace skep::engine::tokenizer {
 class SpmBpe final : public TokenModel {
  public:
   // `scores` by id. `vocabulary` must outlive the model. Characters that are no piece become <0xHH>
-  // pieces where there are all of these, else `unk` (else nothing).
+  // pieces where there are all of these, else a run of them becomes one `unk` (else nothing).
   SpmBpe(const Vocabulary& vocabulary, const std::vector<float>& scores,
          std::optional<TokenId> unk);
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "engine/tokenizer/byte_alphabet.h"
@@ -50,6 +51,20 @@ absl::StatusOr<std::vector<RankBpe::Piece>> ParseRanks(std::string_view text,
   return pieces;
 }
 
+// A rank is an id, and decides which pieces merge: two pieces cannot have the same one.
+absl::Status CheckIdsAreUnique(const RankedVocabulary& vocabulary) {
+  absl::flat_hash_map<TokenId, std::string_view> piece_of;
+  piece_of.reserve(vocabulary.pieces.size());
+  for (const auto& [bytes, id] : vocabulary.pieces) {
+    const auto [other, is_new] = piece_of.try_emplace(id, bytes);
+    if (is_new || other->second == bytes) continue;
+    return absl::InvalidArgumentError(
+        Concat(vocabulary.source, ": '", BytesToLetters(other->second), "' and '",
+               BytesToLetters(bytes), "' both have the id ", id, "; each needs its own"));
+  }
+  return absl::OkStatus();
+}
+
 void SetSpecialIds(const RankedVocabulary& source, Pipeline& pipeline) {
   const auto find = [&](const std::string& content) {
     return content.empty() ? std::nullopt : pipeline.vocabulary.Find(content);
@@ -68,6 +83,7 @@ void SetSpecialIds(const RankedVocabulary& source, Pipeline& pipeline) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Pipeline>> MakeRankedPipeline(RankedVocabulary source) {
+  SKEP_RETURN_IF_ERROR(CheckIdsAreUnique(source));
   auto pipeline = std::make_unique<Pipeline>();
   pipeline->source = source.source;
   std::vector<Vocabulary::Entry> entries;

@@ -7,6 +7,7 @@
 #include "engine/tokenizer/decode_stream.h"
 #include "engine/tokenizer/detokenizer.h"
 #include "engine/tokenizer/literal_spans.h"
+#include "engine/tokenizer/pattern_budget.h"
 #include "engine/tokenizer/pipeline.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/word_tokenizer.h"
@@ -127,6 +128,7 @@ absl::Status Tokenizer::Encode(std::string_view text, const EncodeOptions& optio
     return absl::InvalidArgumentError(Concat(
         "a text of ", text.size(), " bytes is too long to tokenize (at most ", kMaxTextBytes, ")"));
   }
+  const tokenizer::PatternBudget budget(text.size());
   if (options.add_special) out = pipeline_->prefix;
   absl::Status status = Encoder(*pipeline_, options.parse_special, out)
                             .Run(text, LiteralSpans(options.literal_spans));

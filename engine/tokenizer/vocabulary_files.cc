@@ -278,12 +278,13 @@ absl::StatusOr<std::unique_ptr<Pipeline>> ReadWordPieceVocabulary(std::string_vi
   settings.added = config.added;
   for (const std::string& name :
        {settings.unk, settings.cls, settings.sep, std::string("[PAD]"), std::string("[MASK]")}) {
-    const auto found = std::find(pieces.begin(), pieces.end(), name);
+    // Of a piece that is there twice the last one counts, as in the original.
+    const auto found = std::find(pieces.rbegin(), pieces.rend(), name);
     const bool listed = std::any_of(settings.added.begin(), settings.added.end(),
                                     [&](const AddedToken& token) { return token.content == name; });
-    if (found == pieces.end() || listed) continue;
+    if (found == pieces.rend() || listed) continue;
     AddedToken token;
-    token.id = static_cast<TokenId>(found - pieces.begin());
+    token.id = static_cast<TokenId>(pieces.rend() - found - 1);
     token.content = name;
     token.special = true;
     settings.added.push_back(std::move(token));

@@ -1,10 +1,14 @@
 #include "engine/tokenizer/write_json.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include "engine/tokenizer/json_writers.h"
 #include "engine/tokenizer/pipeline.h"
+#include "engine/tokenizer/sentencepiece_parts.h"
 #include "engine/tokenizer/status_macros.h"
 
 namespace skep::engine {
@@ -17,7 +21,11 @@ using tokenizer::Pipeline;
 // In the order of their ids, as the library numbers those that the model lacks by their place.
 json WriteAddedTokens(const Pipeline& pipeline) {
   std::vector<const AddedToken*> tokens;
-  for (const AddedToken& token : pipeline.added_tokens) tokens.push_back(&token);
+  std::map<std::string_view, TokenId> last;  // of one that is there twice, the one that is found
+  for (const AddedToken& token : pipeline.added_tokens) last[token.content] = token.id;
+  for (const AddedToken& token : pipeline.added_tokens) {
+    if (last[token.content] == token.id) tokens.push_back(&token);
+  }
   std::stable_sort(tokens.begin(), tokens.end(),
                    [](const auto* a, const auto* b) { return a->id < b->id; });
   json result = json::array();
@@ -33,10 +41,7 @@ json WriteAddedTokens(const Pipeline& pipeline) {
   return result;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> WriteTokenizerJson(const Tokenizer& tokenizer) {
-  const Pipeline& pipeline = tokenizer.pipeline();
+absl::StatusOr<std::string> WritePipeline(const Pipeline& pipeline) {
   json document = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
   document["added_tokens"] = WriteAddedTokens(pipeline);
   if (pipeline.components.empty()) {
@@ -51,6 +56,17 @@ absl::StatusOr<std::string> WriteTokenizerJson(const Tokenizer& tokenizer) {
   SKEP_ASSIGN(document["model"], tokenizer::WriteModel(pipeline));
   // Pieces that are not UTF-8 cannot be written; the library has none either.
   return document.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> WriteTokenizerJson(const Tokenizer& tokenizer) {
+  const Pipeline& pipeline = tokenizer.pipeline();
+  const auto* model = dynamic_cast<const tokenizer::SentencePieceModel*>(pipeline.model.get());
+  if (model == nullptr) return WritePipeline(pipeline);
+  std::unique_ptr<Pipeline> parts;
+  SKEP_ASSIGN(parts, tokenizer::MakePartsOfSentencePiece(pipeline, *model));
+  return WritePipeline(*parts);
 }
 
 }  // namespace skep::engine

@@ -12,7 +12,8 @@ namespace skep::engine {
 
 // A tokenizer.json that the `tokenizers` library reads with the same results (as Encode with
 // parse_special, and Decode). Of what a tokenizer.json said, "truncation" and "padding" are left
-// out. Unimplemented: a kind that the library does not have (RWKV's).
+// out; of a SentencePiece model the library differs in little (sentencepiece_parts.h).
+// Unimplemented: what the library does not have, as RWKV's longest piece that fits, byte for byte.
 absl::StatusOr<std::string> WriteTokenizerJson(const Tokenizer& tokenizer);
 
 }  // namespace skep::engine

@@ -130,6 +130,11 @@ void ReadAll(FieldReader& fields, RopeParameters& rope) {
   fields.Read("short_factor", rope.short_factor);
   fields.Read("long_factor", rope.long_factor);
   fields.Read("llama_4_scaling_beta", rope.llama_4_scaling_beta);
+  if (rope.original_max_position_embeddings < 0) {  // whether or not the type looks at it
+    fields.Fail(
+        "original_max_position_embeddings",
+        absl::StrCat("is ", rope.original_max_position_embeddings, ", expected more than 0"));
+  }
 }
 
 // The names that files use, reduced to the six types; empty if unknown.

@@ -32,7 +32,9 @@ int Tokenize(const TokenizeOptions& options) {
                    ids);
   if (!status.ok()) return Fail(status);
   if (options.json) {
-    PrintJson({{"token_ids", ids}});
+    nlohmann::ordered_json result = {{"token_ids", ids}};
+    if (const auto& notes = (*tokenizer)->notes(); !notes.empty()) result["notes"] = notes;
+    PrintJson(result);
   } else {
     Print(absl::StrCat(absl::StrJoin(ids, " "), "\n"));
   }

@@ -21,6 +21,7 @@ inline void CheckRope(const models::ConfigView& config, std::string_view layer_t
   const bool reads_context = rope->type != "default" && rope->type != "linear";
   Require(!reads_context || rope->original_max_position_embeddings > 0,
           "no context is shorter than a token");
+  Require(rope->original_max_position_embeddings >= 0, "nor negative, even where it is not read");
 }
 
 inline void CheckConfig(const models::ConfigView& config) {

@@ -50,16 +50,6 @@ void KeepIdsApart(std::string_view kind, std::string_view text, FolderConfig& co
   std::erase_if(config.added, [&](const AddedToken& token) { return token.id < pieces; });
 }
 
-// A vocab.txt that has a special token twice gives the second one for typed text too: not settled
-// yet, so such files are left out.
-bool HasSpecialTwice(std::string_view text) {
-  std::vector<absl::string_view> lines =
-      absl::StrSplit(absl::string_view(text.data(), text.size()), '\n');
-  std::erase_if(lines, [](absl::string_view line) { return line.empty() || line[0] != '['; });
-  std::sort(lines.begin(), lines.end());
-  return std::adjacent_find(lines.begin(), lines.end()) != lines.end();
-}
-
 void ReadTekken(std::string_view text) {
   const auto document = engine::tokenizer::ParseJson(text, "tekken.json");
   if (document.ok() && engine::tokenizer::LooksLikeTekken(*document)) {
@@ -80,8 +70,7 @@ void ReadAs(std::string_view kind, std::string_view text, const FolderConfig& co
   if (kind == "tiktoken") CheckLoaded(readers::ReadTiktoken(text, "fuzz.tiktoken", config));
   if (kind == "tekken") ReadTekken(text);
   if (kind == "rwkv") CheckLoaded(readers::ReadRwkvVocabulary(text));
-  if (kind == "word_piece" && !HasSpecialTwice(text))
-    CheckLoaded(readers::ReadWordPieceVocabulary(text, config));
+  if (kind == "word_piece") CheckLoaded(readers::ReadWordPieceVocabulary(text, config));
   if (kind == "sentencepiece") {
     CheckLoaded(readers::ReadSentencePieceModel(text, config.tokens, config.added));
   }

@@ -58,6 +58,8 @@ TEST(HostileTiktoken, ErrorsNameTheLine) {
   ExpectError(read("YQ== 2147483647\n"), kInvalid, "2147483647");
   ExpectError(read("YQ== 1000000000\n"), kInvalid, "out of proportion");
   ExpectError(read("\n\n"), kInvalid, "no pieces");
+  ExpectError(read("YQ== 0\nYg== 0\n"), kInvalid, "'a' and 'b' both have the id 0");
+  EXPECT_TRUE(read("YQ== 0\nYQ== 1\n").ok());  // the last one counts
   config.tokenizer_class = "Magic";
   ExpectError(read("YQ== 0\n"), absl::StatusCode::kUnimplemented, "'Magic'");
   config.tokenizer_config = {{"pat_str", "("}};
@@ -93,6 +95,36 @@ TEST(HostileTekken, ErrorsNameThePlace) {
   ExpectError(changed("/special_tokens", {{{"rank", 5}, {"token_str", "x"}}}), kInvalid,
               "special_tokens[0].rank");
   ExpectError(changed("/vocab", 1), kInvalid, "vocab");
+}
+
+// transformers' load_vocab keeps the last line of a piece.
+TEST(HostileVocabTxt, OfAPieceThatIsThereTwiceTheLastOneCounts) {
+  auto pipeline = ReadWordPieceVocabulary("[CLS]\n[SEP]\n[UNK]\na\n[CLS]\na\n", FolderConfig());
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  const Tokenizer tokenizer(*std::move(pipeline));
+  std::vector<TokenId> ids;
+  ASSERT_TRUE(tokenizer.Encode("a[CLS]", {.parse_special = true}, ids).ok());
+  EXPECT_EQ(ids, (std::vector<TokenId>{4, 5, 4, 1}));
+  EXPECT_EQ(tokenizer.Decode(ids, /*skip_special=*/true), "a");
+  ASSERT_TRUE(tokenizer.Encode("[CLS]", {.add_special = false}, ids).ok());
+  EXPECT_EQ(ids, (std::vector<TokenId>{2, 2, 2}));
+}
+
+// SentencePiece makes one unknown token of a run of unknown characters.
+TEST(HostileGguf, UnknownCharactersWithoutBytePiecesAreOneToken) {
+  GgufVocabulary gguf;
+  gguf.model = "llama";
+  gguf.tokens = {"<unk>", "<s>", "</s>", "a"};
+  gguf.scores.assign(4, 0.0f);
+  gguf.types = {GgufTokenType::kUnknown, GgufTokenType::kControl, GgufTokenType::kControl,
+                GgufTokenType::kNormal};
+  gguf.add_space_prefix = false;
+  auto pipeline = MakePipeline(gguf);
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  const Tokenizer tokenizer(*std::move(pipeline));
+  std::vector<TokenId> ids;
+  ASSERT_TRUE(tokenizer.Encode("xyza?!aa", {.add_special = false}, ids).ok());
+  EXPECT_EQ(ids, (std::vector<TokenId>{0, 3, 0, 3, 3}));
 }
 
 TEST(HostileRwkv, ErrorsNameTheLine) {

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/tokenizer/pattern_budget.h"
 #include "engine/tokenizer/pre_tokenizer.h"
 #include "engine/tokenizer/pre_types.h"
+#include "engine/tokenizer/steps.h"
 #include "nlohmann/json.hpp"
 #include "test_files.h"
 
@@ -103,6 +105,55 @@ TEST(Pattern, UnknownOnesFallBackAndHostileOnesStop) {
   ASSERT_EQ((*quadratic)->engine(), "scanner");
   EXPECT_EQ((*quadratic)->FindAll(std::string(1 << 16, ' '), matches).code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+// Each group of letters takes some hundred thousand steps, less than one search may take: a thousand
+// of them, more than a text may.
+TEST(Pattern, SearchesTogetherAreLimited) {
+  auto hostile = CompilePcre2("(?:a+)+b|c");
+  ASSERT_TRUE(hostile.ok());
+  const std::string group = std::string(16, 'a') + "c";
+  std::string text;
+  std::vector<Range> matches;
+  EXPECT_TRUE((*hostile)->FindAll(group, matches).ok());
+  EXPECT_EQ(matches.size(), 1u);
+  for (int i = 0; i < 1000; ++i) text += group;
+  const absl::Status status = (*hostile)->FindAll(text, matches);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(status.message()).find("too many steps"), std::string::npos) << status;
+  matches.clear();
+  const PatternBudget budget(group.size());  // shared by the searches of one text
+  int searches = 0;
+  while (searches < 1000 && (*hostile)->FindAll(group, matches).ok()) ++searches;
+  EXPECT_GT(searches, 10);
+  EXPECT_LT(searches, 1000);
+}
+
+// As bytes that are no UTF-8 divide a text, so do they for each search.
+TEST(Pattern, LooksBetweenBytesThatAreNoUtf8) {
+  auto words = CompilePcre2("(?<!b)a+$|^c|\\x{E9}");
+  ASSERT_TRUE(words.ok());
+  std::vector<Range> matches;
+  ASSERT_TRUE((*words)
+                  ->FindAll("caa\xFF"
+                            "caa\xC3\xE9\xC3\xA9\xFF"
+                            "aa\nca",
+                            matches)
+                  .ok());
+  EXPECT_EQ(matches, (std::vector<Range>{{0, 1}, {9, 11}, {12, 14}, {15, 16}, {16, 17}}));
+}
+
+// It would take hours if each search looked at the rest of the text.
+TEST(Pattern, ManySearchesTakeLinearTime) {
+  auto words = CompilePcre2("(?<!b)a|c");
+  ASSERT_TRUE(words.ok());
+  std::string text;
+  while (text.size() < kLongText) text += "ac ";
+  const uint64_t before = steps_of_this_thread;
+  std::vector<Range> matches;
+  ASSERT_TRUE((*words)->FindAll(text, matches).ok());
+  EXPECT_EQ(matches.size(), 2 * (text.size() / 3));
+  EXPECT_LT(steps_of_this_thread - before, 20 * text.size());
 }
 
 TEST(Pattern, BehaviorsOfSplit) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "models/weights/model_files.h"
 
 namespace skep::models {
@@ -236,6 +237,18 @@ TEST(ConfigViewTest, PartialRotaryAndPhi3Dialect) {
   EXPECT_EQ(rope->partial_rotary_factor, 0.75);
   EXPECT_EQ(rope->original_max_position_embeddings, 4096);
   EXPECT_EQ(rope->factor, 32.0);
+}
+
+TEST(ConfigViewTest, TheOriginalContextIsNeverNegative) {
+  for (const char* type : {"default", "linear", "dynamic", "yarn"}) {
+    const ConfigView view = View(absl::StrCat(
+        R"({"max_position_embeddings": 64, "original_max_position_embeddings": -1,
+            "rope_scaling": {"factor": 2, "type": ")",
+        type, R"("}})"));
+    EXPECT_EQ(view.Rope().status().code(), absl::StatusCode::kInvalidArgument) << type;
+    EXPECT_THAT(std::string(view.Rope().status().message()),
+                HasSubstr("'original_max_position_embeddings' is -1"));
+  }
 }
 
 TEST(ConfigViewTest, Sections) {
