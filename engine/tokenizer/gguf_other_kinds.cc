@@ -137,6 +137,8 @@ absl::StatusOr<std::unique_ptr<Pipeline>> MakeWordPiece(const GgufVocabulary& gg
   SKEP_RETURN_IF_ERROR(SetSpecialIds(ids, defaults, *pipeline));
   pipeline->prefix = prefix;
   pipeline->suffix = suffix;
+  // Of a piece that is there twice, the one that words become.
+  if (const auto unk = pipeline->vocabulary.Find(settings.unk)) pipeline->special_ids.unk = unk;
   return pipeline;
 }
 

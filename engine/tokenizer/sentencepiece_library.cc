@@ -2,6 +2,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <exception>
 #include <utility>
 
 namespace skep::engine::tokenizer {
@@ -17,12 +18,16 @@ SentencePieceLibrary::~SentencePieceLibrary() = default;
 std::unique_ptr<SentencePieceLibrary> SentencePieceLibrary::Load(std::string_view bytes,
                                                                  std::string& error) {
   auto state = std::make_unique<State>();
-  const sentencepiece::util::Status status = state->processor.LoadFromSerializedProto(bytes);
-  if (!status.ok()) {
+  try {
+    const sentencepiece::util::Status status = state->processor.LoadFromSerializedProto(bytes);
+    if (status.ok()) {
+      return std::unique_ptr<SentencePieceLibrary>(new SentencePieceLibrary(std::move(state)));
+    }
     error = status.ToString();
-    return nullptr;
+  } catch (const std::exception& exception) {  // of its trie: a piece with a null character
+    error = exception.what();
   }
-  return std::unique_ptr<SentencePieceLibrary>(new SentencePieceLibrary(std::move(state)));
+  return nullptr;
 }
 
 int SentencePieceLibrary::size() const { return state_->processor.GetPieceSize(); }
