@@ -111,6 +111,7 @@ function(skep_add_golden name script)
   endif()
   add_test(NAME golden_${name}
            COMMAND ${SKEP_PYTHON} ${script} --out ${SKEP_CACHE_DIR}/golden/${name})
+  # One thread each: two that wait for each other while ctest runs something beside them only spin.
   set_tests_properties(golden_${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 900
-    ENVIRONMENT "SKEP_CACHE_DIR=${SKEP_CACHE_DIR};PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/golden")
+    ENVIRONMENT "SKEP_CACHE_DIR=${SKEP_CACHE_DIR};PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/golden;OMP_NUM_THREADS=1")
 endfunction()

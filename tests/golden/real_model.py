@@ -63,7 +63,7 @@ def greedy(runner, text):
 
 
 def perplexity():
-    run = subprocess.run([PERPLEXITY, "-m", MODEL, "-f", TEXT, "-c", str(CONTEXT), "-t", "2"],
+    run = subprocess.run([PERPLEXITY, "-m", MODEL, "-f", TEXT, "-c", str(CONTEXT), "-t", "1"],
                          capture_output=True, text=True, check=True)
     match = re.search(r"Final estimate: PPL = ([\d.]+) \+/- ([\d.]+)", run.stdout + run.stderr)
     if not match:
@@ -73,7 +73,7 @@ def perplexity():
 
 
 def generate(out):
-    runner = llama_cpp_runner.Runner(MODEL)
+    runner = llama_cpp_runner.Runner(MODEL, threads=1)
     prompts = [greedy(runner, text) for text in PROMPTS]
     (out / "greedy.json").write_text(json.dumps(
         {"model": MODEL.name, "top": TOP, "prompts": prompts}))
