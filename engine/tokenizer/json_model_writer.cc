@@ -174,28 +174,28 @@ json WriteWordLevel(const Vocabulary& vocabulary, const Ids& needed, const WordL
 absl::StatusOr<json> WriteKind(const Pipeline& pipeline) {
   const Vocabulary& vocabulary = pipeline.vocabulary;
   const Ids needed = NamedElsewhere(pipeline);
-  const TokenModel* model = pipeline.model.get();
-  if (const auto* bpe = dynamic_cast<const Bpe*>(model)) return WriteBpe(vocabulary, needed, *bpe);
-  if (const auto* spm = dynamic_cast<const SpmBpe*>(model)) {
+  const TokenModel& model = *pipeline.model;
+  if (const auto* bpe = dynamic_cast<const Bpe*>(&model)) return WriteBpe(vocabulary, needed, *bpe);
+  if (const auto* spm = dynamic_cast<const SpmBpe*>(&model)) {
     return WriteSpm(vocabulary, needed, *spm);
   }
-  if (const auto* ranked = dynamic_cast<const RankBpe*>(model)) {
+  if (const auto* ranked = dynamic_cast<const RankBpe*>(&model)) {
     return WriteRanked(vocabulary, needed, *ranked);
   }
-  if (const auto* unigram = dynamic_cast<const Unigram*>(model)) return WriteUnigram(*unigram);
-  if (const auto* words = dynamic_cast<const WordPiece*>(model)) {
+  if (const auto* unigram = dynamic_cast<const Unigram*>(&model)) return WriteUnigram(*unigram);
+  if (const auto* words = dynamic_cast<const WordPiece*>(&model)) {
     return WriteWordPiece(vocabulary, needed, *words);
   }
-  if (const auto* words = dynamic_cast<const WordLevel*>(model)) {
+  if (const auto* words = dynamic_cast<const WordLevel*>(&model)) {
     return WriteWordLevel(vocabulary, needed, *words);
   }
-  if (model->kind() == "trie") {
+  if (model.kind() == "trie") {
     return absl::UnimplementedError(
         "a tokenizer.json cannot express RWKV's tokenizer: no model of Hugging Face's library takes"
         " the longest piece that fits, byte for byte");
   }
   return absl::UnimplementedError(Concat("a tokenizer.json cannot express a tokenizer of kind '",
-                                         model->kind(), "' (read from ", pipeline.source, ")"));
+                                         model.kind(), "' (read from ", pipeline.source, ")"));
 }
 
 }  // namespace

@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<SentencePieceLibrary>> HideSpecialPieces(
 absl::Status FillVocabulary(const SentencePieceLibrary& library,
                             const std::vector<AddedToken>& added, Pipeline& pipeline) {
   std::vector<Vocabulary::Entry> entries;
+  entries.reserve(library.size() + added.size());
   for (int id = 0; id < library.size(); ++id) entries.emplace_back(library.piece(id), id);
   for (const AddedToken& token : added) {
     if (token.id >= library.size()) entries.emplace_back(token.content, token.id);
@@ -133,12 +134,13 @@ absl::StatusOr<std::unique_ptr<Pipeline>> ReadSentencePieceModel(
     std::string_view bytes, const TokenizerConfig& config, const std::vector<AddedToken>& added) {
   SKEP_RETURN_IF_ERROR(CheckSentencePieceModel(bytes));
   std::string error;
-  std::unique_ptr<SentencePieceLibrary> library = SentencePieceLibrary::Load(bytes, error);
-  if (library == nullptr) {
+  std::unique_ptr<SentencePieceLibrary> loaded = SentencePieceLibrary::Load(bytes, error);
+  if (loaded == nullptr) {
     return absl::InvalidArgumentError(Concat("tokenizer.model: ", error));
   }
   std::string kept(bytes);
-  SKEP_ASSIGN(library, HideSpecialPieces(added, std::move(library), kept));
+  std::unique_ptr<SentencePieceLibrary> library;
+  SKEP_ASSIGN(library, HideSpecialPieces(added, std::move(loaded), kept));
   auto pipeline = std::make_unique<Pipeline>();
   pipeline->source = "tokenizer.model";
   SKEP_RETURN_IF_ERROR(FillVocabulary(*library, added, *pipeline));

@@ -166,10 +166,7 @@ absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenBytes(const WeightSource& s
   SKEP_RETURN_IF_ERROR(ReadColumnGroups(*scales, /*indices=*/nullptr, grouped));
   SKEP_RETURN_IF_ERROR(ReadByteZeros(zeros, /*offset=*/0, grouped));
   grouped.read = [data = codes.data, count = grouped.columns](int64_t row, int16_t* values) {
-    for (int64_t i = 0; i < count; ++i) {
-      const int code = static_cast<int8_t>(data[row * count + i]);
-      values[i] = static_cast<int16_t>(code);
-    }
+    std::copy_n(reinterpret_cast<const int8_t*>(data) + row * count, count, values);
   };
   return MakeGroupedWeight(codes, std::move(grouped), std::move(companions));
 }

@@ -176,7 +176,7 @@ void WeightLoader::Missing(const std::string& canonical) {
 absl::Status WeightLoader::OpenSlab(const Found& found, FileMatrix& matrix,
                                     std::vector<int64_t>& shape) const {
   const TensorInfo& tensor = *found.tensor;
-  const int64_t slabs = found.rule->slabs;
+  const int64_t slabs = found.rule != nullptr ? found.rule->slabs : 0;
   if (slabs == 0) {
     if (shape.size() != 3) {
       return WrongShape(tensor, "three dimensions are right, the first for experts or heads");

@@ -20,6 +20,7 @@ namespace skep::cpu {
 //
 // One thread at a time may use a pool. Which thread computes which chunk varies from run to run:
 // results must not depend on it.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): a cache line for each busy counter
 class ThreadPool final {
  public:
   // Throws std::system_error when the system has no more threads.

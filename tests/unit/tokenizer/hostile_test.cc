@@ -216,8 +216,8 @@ TEST(HostileGguf, InconsistentVocabularies) {
                 GgufTokenType::kNormal,  GgufTokenType::kNormal,  GgufTokenType::kNormal,
                 GgufTokenType::kNormal};
   ASSERT_TRUE(MakePipeline(good).ok());
-  const auto expect_invalid = [](GgufVocabulary vocabulary, const std::string& part) {
-    const absl::Status status = MakePipeline(std::move(vocabulary)).status();
+  const auto expect_invalid = [](const GgufVocabulary& vocabulary, const std::string& part) {
+    const absl::Status status = MakePipeline(vocabulary).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
     EXPECT_NE(std::string(status.message()).find(part), std::string::npos) << status;
   };

@@ -107,8 +107,8 @@ TEST(Pattern, UnknownOnesFallBackAndHostileOnesStop) {
             absl::StatusCode::kInvalidArgument);
 }
 
-// Each group of letters takes some hundred thousand steps, less than one search may take: a thousand
-// of them, more than a text may.
+// Each group of letters takes some hundred thousand steps, less than one search may take: a
+// thousand of them, more than a text may.
 TEST(Pattern, SearchesTogetherAreLimited) {
   auto hostile = CompilePcre2("(?:a+)+b|c");
   ASSERT_TRUE(hostile.ok());
