@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "models/ops/options.h"
@@ -194,6 +195,15 @@ class Ops {
 
   virtual std::string name() const = 0;
   virtual bool BatchInvariant() const = 0;
+
+  // --- on the host -------------------------------------------------------------------------------
+  // Threads that ForEach uses, at most.
+  virtual int threads() const { return 1; }
+  // Calls body(i, thread) once for each i in [0, count), in any order, on threads numbered from 0.
+  // Any time but inside another operation. `body` must not throw.
+  virtual void ForEach(int64_t count, absl::FunctionRef<void(int64_t i, int thread)> body) {
+    for (int64_t i = 0; i < count; ++i) body(i, 0);
+  }
 
   // --- at load -----------------------------------------------------------------------------------
   virtual absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -27,12 +28,11 @@ LocalRunner::LocalRunner(LoadedModel loaded)
     : loaded_(std::move(loaded)),
       batch_(loaded_.info.cache, loaded_.max_batch_tokens, loaded_.max_sequences,
              loaded_.info.context_length),
-      sampler_(loaded_.info.vocab_size),
+      workers_(loaded_.ops->threads(), Worker(loaded_.info.vocab_size)),
       max_logits_rows_(LogitsRows(loaded_)) {
   logits_ = loaded_.ops->MakeBuffer(max_logits_rows_, loaded_.info.vocab_size);
   uses_.reserve(loaded_.max_batch_tokens);
   row_ids_.reserve(max_logits_rows_);
-  scratch_.reserve(loaded_.info.vocab_size);
 }
 
 absl::Status LocalRunner::CheckPlan(const Plan& plan) const {
@@ -90,23 +90,19 @@ void LocalRunner::Run(const Plan& plan, StepResult& result) {
   if (!plan.rows.empty()) {
     const absl::Cleanup end_step = [&] { loaded_.model->EndStep(); };
     loaded_.model->Forward(batch_.Build(plan));
-    CollectLogitsUses(plan);
-    const int64_t vocab = loaded_.info.vocab_size;
+    CollectLogitsUses(plan, result);
     for (size_t first = 0; first < uses_.size(); first += max_logits_rows_) {
       const size_t count = std::min<size_t>(max_logits_rows_, uses_.size() - first);
       row_ids_.clear();
       for (size_t i = 0; i < count; ++i) row_ids_.push_back(uses_[first + i].token_index);
       loaded_.model->Logits(row_ids_, logits_);
-      float* logits = logits_.data_ptr<float>();
-      for (size_t i = 0; i < count; ++i) {
-        UseLogits(plan, uses_[first + i], {logits + i * vocab, static_cast<size_t>(vocab)}, result);
-      }
+      UseAllLogits(plan, first, count, result);
     }
   }
   for (const BlockCopy& copy : plan.snapshots) loaded_.state->Copy(*loaded_.ops, copy);
 }
 
-void LocalRunner::CollectLogitsUses(const Plan& plan) {
+void LocalRunner::CollectLogitsUses(const Plan& plan, StepResult& result) {
   uses_.clear();
   int32_t start = 0;
   for (const PlanRow& row : plan.rows) {
@@ -121,36 +117,61 @@ void LocalRunner::CollectLogitsUses(const Plan& plan) {
     };
     for (int64_t p = from; p <= end; ++p) {
       if (p == last && row.num_samples > 0) break;  // below, with the samples
-      uses_.push_back({token_index(p), 0, 0, &row, p});
+      AddLogitsUse({token_index(p), 0, 0, &row, p}, result);
     }
     if (row.num_samples > 0) {
       const bool prompt = last >= from && last <= end;
-      uses_.push_back(
-          {token_index(last), row.first_sample, row.num_samples, prompt ? &row : nullptr, last});
+      AddLogitsUse(
+          {token_index(last), row.first_sample, row.num_samples, prompt ? &row : nullptr, last},
+          result);
     }
     start += row.count;
   }
 }
 
-void LocalRunner::UseLogits(const Plan& plan, const LogitsUse& use, std::span<float> logits,
-                            StepResult& result) {
+void LocalRunner::AddLogitsUse(LogitsUse use, StepResult& result) {
+  if (use.prompt != nullptr) {
+    use.prompt_logprob = result.prompt_logprobs.size();
+    result.prompt_logprobs.emplace_back();
+  }
+  uses_.push_back(use);
+}
+
+void LocalRunner::UseAllLogits(const Plan& plan, size_t first, size_t count, StepResult& result) {
+  const auto vocab = static_cast<size_t>(loaded_.info.vocab_size);
+  float* logits = logits_.data_ptr<float>();
+  loaded_.ops->ForEach(static_cast<int64_t>(count), [&](int64_t i, int thread) {
+    Worker& worker = workers_[thread];
+    try {
+      worker.UseLogits(plan, uses_[first + i], {logits + i * vocab, vocab}, result);
+    } catch (...) {  // of memory, at most: it is thrown again where somebody listens
+      worker.failure = std::current_exception();
+    }
+  });
+  for (Worker& worker : workers_) {
+    if (worker.failure) std::rethrow_exception(std::exchange(worker.failure, nullptr));
+  }
+}
+
+void LocalRunner::Worker::UseLogits(const Plan& plan, const LogitsUse& use, std::span<float> logits,
+                                    StepResult& result) {
   if (use.prompt != nullptr) {
     const SequenceView& sequence = use.prompt->sequence;
-    PromptLogprob& prediction = result.prompt_logprobs.emplace_back();
+    PromptLogprob& prediction = result.prompt_logprobs[use.prompt_logprob];
     prediction.sequence = sequence.id;
     prediction.position = use.position + 1;
-    sampler_.Logprobs(logits, sequence.tokens[prediction.position],
-                      sequence.sampling->prompt_logprobs, prediction.chosen, prediction.top);
+    sampler.Logprobs(logits, sequence.tokens[prediction.position],
+                     sequence.sampling->prompt_logprobs, prediction.chosen, prediction.top);
   }
   // Sampling changes the logits, so all samples but the last work on a copy.
   for (int32_t i = 0; i < use.num_samples; ++i) {
     const int32_t sample = use.first_sample + i;
     std::span<float> own = logits;
     if (i + 1 < use.num_samples) {
-      scratch_.assign(logits.begin(), logits.end());
-      own = scratch_;
+      scratch.assign(logits.begin(), logits.end());
+      own = scratch;
     }
-    sampler_.Sample(plan.samples[sample], own, result.samples[sample]);
+    sampler.Sample(plan.samples[sample], own, result.samples[sample]);
   }
 }
 

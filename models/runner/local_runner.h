@@ -2,8 +2,11 @@
 #ifndef SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
 #define SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "models/runner.h"
@@ -29,22 +32,34 @@ class LocalRunner final : public ModelRunner {
     int32_t num_samples = 0;
     const PlanRow* prompt = nullptr;  // set if the prediction of a prompt token is wanted
     int64_t position = 0;             // of the row's token
+    size_t prompt_logprob = 0;        // into StepResult::prompt_logprobs
   };
 
   absl::Status CheckPlan(const Plan& plan) const;
   void Run(const Plan& plan, StepResult& result);
-  void CollectLogitsUses(const Plan& plan);
-  void UseLogits(const Plan& plan, const LogitsUse& use, std::span<float> logits,
-                 StepResult& result);
+  void CollectLogitsUses(const Plan& plan, StepResult& result);
+  void AddLogitsUse(LogitsUse use, StepResult& result);
+  // Samples from the logits of uses_[first, first + count), on all threads.
+  void UseAllLogits(const Plan& plan, size_t first, size_t count, StepResult& result);
+
+  // What a thread needs to sample.
+  struct Worker {
+    explicit Worker(int64_t vocab_size) : sampler(vocab_size) {}
+    void UseLogits(const Plan& plan, const LogitsUse& use, std::span<float> logits,
+                   StepResult& result);
+
+    Sampler sampler;
+    std::vector<float> scratch;  // [vocab]: logits for the second sample of a row and on
+    std::exception_ptr failure;
+  };
 
   LoadedModel loaded_;
   Batch batch_;
-  Sampler sampler_;
+  std::vector<Worker> workers_;
   at::Tensor logits_;  // [max_logits_rows_, vocab]
   int64_t max_logits_rows_;
   std::vector<LogitsUse> uses_;
   std::vector<int32_t> row_ids_;
-  std::vector<float> scratch_;  // [vocab]: logits for the second sample of a row and on
   const Plan* submitted_ = nullptr;
 };
 

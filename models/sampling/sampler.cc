@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <numeric>
 
@@ -9,6 +10,9 @@ namespace skep::models {
 namespace {
 
 constexpr float kLowestTemperature = 1e-5f;  // below it the draw is the argmax in all but name
+constexpr float kLowestExponent = -87.0f;    // weights below exp of it are 0
+constexpr float kSlack = 1e-3f;              // more than rounding moves a scaled logit
+constexpr double kMassSlack = 1e-6;          // more than it moves a sum of probabilities
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 // The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that mixes every bit.
@@ -19,39 +23,11 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// The largest logit's index, lowest id on ties; -1 if there is a NaN or plus infinity, or if every
-// logit is minus infinity.
-TokenId ArgMax(std::span<const float> logits) {
-  float best = kMinusInfinity;
-  bool any_nan = false;
-  for (float logit : logits) {
-    any_nan |= logit != logit;
-    best = logit > best ? logit : best;
-  }
-  if (any_nan || std::isinf(best)) return -1;
-  return static_cast<TokenId>(std::find(logits.begin(), logits.end(), best) - logits.begin());
-}
-
-bool More(float a_logit, TokenId a, float b_logit, TokenId b) {
-  return a_logit != b_logit ? a_logit > b_logit : a < b;
-}
-
-double LogSumExp(std::span<const float> logits, float largest) {
-  double sum = 0;
-  for (float logit : logits) sum += std::exp(static_cast<double>(logit - largest));
-  return static_cast<double>(largest) + std::log(sum);
-}
-
 }  // namespace
 
 double UniformDraw(uint64_t seed, uint32_t sequence_index, int64_t position) {
   const uint64_t bits = Mix(Mix(Mix(seed) ^ sequence_index) ^ static_cast<uint64_t>(position));
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
-}
-
-Sampler::Sampler(int64_t vocab_size) : counts_(vocab_size, 0) {
-  candidates_.reserve(vocab_size);
-  probabilities_.reserve(vocab_size);
 }
 
 void Sampler::ApplyBans(const SequenceView& sequence, std::span<float> logits) {
@@ -74,6 +50,7 @@ void Sampler::ApplyBans(const SequenceView& sequence, std::span<float> logits) {
 void Sampler::ApplyPenalties(const SequenceView& sequence, std::span<float> logits) {
   const SamplingParams& p = *sequence.sampling;
   const bool of_generated = p.presence_penalty != 0 || p.frequency_penalty != 0;
+  if (of_generated || p.repetition_penalty != 1.0f) counts_.resize(vocab_size_, 0);
   if (of_generated) {
     const auto generated = sequence.tokens.subspan(static_cast<size_t>(sequence.prompt_length));
     for (TokenId id : generated) ++counts_[id];
@@ -96,44 +73,50 @@ void Sampler::ApplyPenalties(const SequenceView& sequence, std::span<float> logi
 
 void Sampler::Sample(const SequenceView& sequence, std::span<float> logits, SampleResult& result) {
   const SamplingParams& p = *sequence.sampling;
-  result.status = SampleStatus::kOk;
+  result.status = SampleStatus::kInvalidLogits;
   result.top.clear();
   // Log-probabilities are those of the model, so its logits are kept before anything changes them.
   const bool report = p.logprobs >= 0;
-  if (report) raw_.assign(logits.begin(), logits.end());
-  const bool valid = !report || ArgMax(logits) >= 0;
+  if (report) {
+    row_.Read(logits);
+    if (!row_.valid()) return;
+    raw_.assign(logits.begin(), logits.end());
+  }
   ApplyBans(sequence, logits);
   ApplyPenalties(sequence, logits);
-  const TokenId best = ArgMax(logits);
-  if (!valid || best < 0) {
-    result.status = SampleStatus::kInvalidLogits;
-    return;
-  }
-  result.token = p.temperature == 0 ? best : Draw(sequence, logits);
+  row_.Read(logits);
+  if (!row_.valid()) return;
+  result.status = SampleStatus::kOk;
+  result.token = p.temperature == 0 ? row_.ArgMax() : Draw(sequence, logits);
   if (report) Logprobs(raw_, result.token, p.logprobs, result.chosen, result.top);
+}
+
+double Sampler::Uniform(const SequenceView& sequence) const {
+  return UniformDraw(sequence.sampling->seed, sequence.index,
+                     static_cast<int64_t>(sequence.tokens.size()));
 }
 
 TokenId Sampler::Draw(const SequenceView& sequence, std::span<const float> logits) {
   const SamplingParams& p = *sequence.sampling;
-  candidates_.clear();
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  const float inverse = 1.0f / std::max(p.temperature, kLowestTemperature);
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] == kMinusInfinity) continue;
-    // Relative to the largest, so that no temperature overflows.
-    candidates_.push_back({(logits[i] - largest) * inverse, static_cast<TokenId>(i)});
+  inverse_temperature_ = 1.0f / std::max(p.temperature, kLowestTemperature);
+  if (p.top_k > 0) {
+    TakeTopK(logits, p.top_k);
+  } else if (p.typical_p < 1) {
+    TakeAll(logits);
+  } else if (p.top_p < 1) {
+    TakeTopP(logits, p.top_p);
+  } else if (p.min_p > 0) {
+    TakeFrom(logits, std::log(p.min_p) - kSlack);
+  } else {
+    const double total = row_.Weigh(inverse_temperature_);
+    return row_.TokenAt(Uniform(sequence) * total);
   }
-  if (p.top_k > 0) KeepTopK(p.top_k);
-  const bool ordered = p.typical_p < 1 || p.top_p < 1 || p.min_p > 0;
-  if (ordered && p.top_k <= 0) KeepTopK(static_cast<int32_t>(candidates_.size()));
-  Renormalize();
   if (p.typical_p < 1) KeepTypical(p.typical_p);
   if (p.top_p < 1) KeepTopP(p.top_p);
   if (p.min_p > 0) KeepMinP(p.min_p);
 
   const double total = std::accumulate(probabilities_.begin(), probabilities_.end(), 0.0);
-  double remaining =
-      UniformDraw(p.seed, sequence.index, static_cast<int64_t>(sequence.tokens.size())) * total;
+  double remaining = Uniform(sequence) * total;
   for (size_t i = 0; i < candidates_.size(); ++i) {
     remaining -= probabilities_[i];
     if (remaining < 0) return candidates_[i].token;
@@ -144,17 +127,51 @@ TokenId Sampler::Draw(const SequenceView& sequence, std::span<const float> logit
   return candidates_[last].token;
 }
 
-// Keeps the k most likely, in order.
-void Sampler::KeepTopK(int32_t k) {
-  const auto more = [](const Candidate& a, const Candidate& b) {
-    return More(a.logit, a.token, b.logit, b.token);
-  };
-  const size_t keep = std::min(candidates_.size(), static_cast<size_t>(k));
-  if (keep < candidates_.size()) {
-    std::nth_element(candidates_.begin(), candidates_.begin() + keep, candidates_.end(), more);
-    candidates_.resize(keep);
+// The tokens whose logits are `bound` or more, without those that are banned.
+void Sampler::AddCandidates(std::span<const float> logits, float bound) {
+  row_.TokensFrom(bound, tokens_);
+  candidates_.clear();
+  for (const TokenId token : tokens_) {
+    if (logits[token] == kMinusInfinity) continue;
+    // Relative to the largest, so that no temperature overflows.
+    candidates_.push_back({(logits[token] - row_.largest()) * inverse_temperature_, token});
   }
-  std::sort(candidates_.begin(), candidates_.end(), more);
+}
+
+void Sampler::TakeAll(std::span<const float> logits) {
+  AddCandidates(logits, kMinusInfinity);
+  Renormalize();
+}
+
+void Sampler::TakeTopK(std::span<const float> logits, int32_t k) {
+  AddCandidates(logits, row_.BoundOfLargest(k));
+  std::sort(candidates_.begin(), candidates_.end(), MoreLikely);
+  if (candidates_.size() > static_cast<size_t>(k)) candidates_.resize(k);
+  Renormalize();
+}
+
+// Enough of the most likely tokens to hold mass p, with their probabilities among all.
+void Sampler::TakeTopP(std::span<const float> logits, float p) {
+  const double total = row_.Weigh(inverse_temperature_);
+  for (float depth = 4; true; depth *= 2) {
+    const bool all = depth > -kLowestExponent;
+    AddCandidates(logits, all ? kMinusInfinity : row_.largest() - depth / inverse_temperature_);
+    double mass = 0;
+    for (const Candidate& candidate : candidates_) mass += std::exp(candidate.logit);
+    if (all || mass >= (p + kMassSlack) * total) break;
+  }
+  std::sort(candidates_.begin(), candidates_.end(), MoreLikely);
+  probabilities_.resize(candidates_.size());
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    probabilities_[i] = static_cast<float>(std::exp(candidates_[i].logit) / total);
+  }
+}
+
+// The tokens whose scaled logits are not below the largest by more than -lowest.
+void Sampler::TakeFrom(std::span<const float> logits, float lowest) {
+  AddCandidates(logits, row_.largest() + lowest / inverse_temperature_);
+  std::sort(candidates_.begin(), candidates_.end(), MoreLikely);
+  Renormalize();
 }
 
 void Sampler::Renormalize() {
@@ -167,28 +184,36 @@ void Sampler::Renormalize() {
   for (float& probability : probabilities_) {
     probability = static_cast<float>(static_cast<double>(probability) / sum);
   }
+  log_sum_ = std::log(sum);
 }
 
 // Keeps the tokens whose information is closest to the entropy, until they hold mass p.
 void Sampler::KeepTypical(float p) {
+  const auto information = [&](int32_t i) { return log_sum_ - candidates_[i].logit; };
   double entropy = 0;
-  for (float q : probabilities_) entropy -= q > 0 ? q * std::log(static_cast<double>(q)) : 0.0;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    entropy += probabilities_[i] * information(static_cast<int32_t>(i));
+  }
+  const auto nearer = [&](int32_t a, int32_t b) {
+    const double da = std::abs(information(a) - entropy), db = std::abs(information(b) - entropy);
+    return da != db ? da < db : MoreLikely(candidates_[a], candidates_[b]);
+  };
   order_.resize(candidates_.size());
   std::iota(order_.begin(), order_.end(), 0);
-  const auto distance = [&](int32_t i) {
-    return std::abs(-std::log(static_cast<double>(probabilities_[i])) - entropy);
-  };
-  std::sort(order_.begin(), order_.end(), [&](int32_t a, int32_t b) {
-    const double da = distance(a), db = distance(b);
-    return da != db ? da < db : a < b;
-  });
   double mass = 0;
   size_t kept = 0;
-  while (kept < order_.size() && mass < p) mass += probabilities_[order_[kept++]];
+  // Sorted only as far as the mass reaches.
+  for (size_t part = 256; kept < order_.size() && mass < p; part *= 8) {
+    const size_t end = std::min(part, order_.size());
+    std::partial_sort(order_.begin() + kept, order_.begin() + end, order_.end(), nearer);
+    while (kept < end && mass < p) mass += probabilities_[order_[kept++]];
+  }
   order_.resize(std::max<size_t>(kept, 1));
-  std::sort(order_.begin(), order_.end());  // most likely first again
-  for (size_t i = 0; i < order_.size(); ++i) candidates_[i] = candidates_[order_[i]];
-  candidates_.resize(order_.size());
+  std::sort(order_.begin(), order_.end(),
+            [&](int32_t a, int32_t b) { return MoreLikely(candidates_[a], candidates_[b]); });
+  kept_.clear();
+  for (const int32_t i : order_) kept_.push_back(candidates_[i]);
+  candidates_.swap(kept_);
   Renormalize();
 }
 
@@ -210,26 +235,26 @@ void Sampler::KeepMinP(float p) {
 
 void Sampler::Logprobs(std::span<const float> logits, TokenId token, int32_t count,
                        TokenLogprob& chosen, std::vector<TokenLogprob>& top) {
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  const double log_sum = LogSumExp(logits, largest);
+  row_.Read(logits);
+  top.clear();
+  if (!row_.valid()) {
+    chosen = {token, std::numeric_limits<float>::quiet_NaN(), 0};
+    return;
+  }
+  const double log_sum = static_cast<double>(row_.largest()) + std::log(row_.Weigh(1.0f));
   const auto logprob = [&](TokenId id) {
     return static_cast<float>(static_cast<double>(logits[id]) - log_sum);
   };
-  int32_t rank = 1;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    rank += More(logits[i], static_cast<TokenId>(i), logits[token], token) ? 1 : 0;
-  }
-  chosen = {token, logprob(token), rank};
-  top.clear();
+  chosen = {token, logprob(token),
+            static_cast<int32_t>(row_.CountBefore(logits[token], token)) + 1};
   if (count <= 0) return;
-  candidates_.clear();
-  for (size_t i = 0; i < logits.size(); ++i) {
-    candidates_.push_back({logits[i], static_cast<TokenId>(i)});
-  }
-  KeepTopK(count);
-  for (size_t i = 0; i < candidates_.size(); ++i) {
-    top.push_back(
-        {candidates_[i].token, logprob(candidates_[i].token), static_cast<int32_t>(i) + 1});
+  row_.TokensFrom(row_.BoundOfLargest(count), tokens_);
+  std::sort(tokens_.begin(), tokens_.end(), [&](TokenId a, TokenId b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  });
+  if (tokens_.size() > static_cast<size_t>(count)) tokens_.resize(count);
+  for (const TokenId id : tokens_) {
+    top.push_back({id, logprob(id), static_cast<int32_t>(top.size()) + 1});
   }
 }
 

@@ -13,6 +13,9 @@ using cpu::Epilogue;
 using cpu::GemmJob;
 using cpu::kTileRows;
 
+// Fewer tokens are routed by one thread.
+constexpr int64_t kRoutedAtOnce = 8;
+
 bool ReadsBlocks(const LinearWeights& w) { return cpu::IsInt8(Packed(*w.matrix).format()); }
 
 ActivationBlock* BlocksIn(cpu::Scratch& scratch, int64_t rows, int64_t columns) {
@@ -32,10 +35,12 @@ void CpuOps::RouteTokens(const ExpertsArguments& a) {
   RunGemms({&job, 1});
   chosen_.resize(a.rows * used);
   weights_.resize(a.rows * used);
-  for (int64_t row = 0; row < a.rows; ++row) {
-    router_.Choose({logits + row * experts, static_cast<size_t>(experts)}, a.correction, a.options,
-                   chosen_.data() + row * used, weights_.data() + row * used);
-  }
+  pool_.ParallelFor(a.rows, kRoutedAtOnce, [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t row = begin; row < end; ++row) {
+      routers_[thread].Choose({logits + row * experts, static_cast<size_t>(experts)}, a.correction,
+                              a.options, chosen_.data() + row * used, weights_.data() + row * used);
+    }
+  });
 }
 
 // Returns the rows that the gathered activations need.

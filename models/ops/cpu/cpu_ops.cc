@@ -28,6 +28,12 @@ std::string CpuOps::name() const {
                       pool_.threads(), " threads)");
 }
 
+void CpuOps::ForEach(int64_t count, absl::FunctionRef<void(int64_t, int)> body) {
+  pool_.ParallelFor(count, /*chunk=*/1, [&](int64_t begin, int64_t end, int thread) {
+    for (int64_t i = begin; i < end; ++i) body(i, thread);
+  });
+}
+
 absl::StatusOr<std::shared_ptr<const PreparedMatrix>> CpuOps::PrepareMatrix(
     const MatrixSource& source) {
   if (static_cast<int64_t>(source.row_data.size()) != source.rows) {
@@ -41,6 +47,7 @@ absl::StatusOr<std::shared_ptr<const PreparedMatrix>> CpuOps::PrepareMatrix(
                         absl::StrCat("tensor '", source.name, "': ", packed.status().message()));
   }
   packed->set_factor(source.factor);
+  packed->set_rounds_inputs(cpu::FastBfloatDots(kernels_.level));
   pool_.BeginStep();
   pool_.ParallelFor(packed->panels(), kPanelsAtOnce, [&](int64_t begin, int64_t end, int) {
     packed->PackPanels(source.row_data, begin, end);

@@ -27,10 +27,13 @@ class CpuOps final : public Ops {
         arena_(std::make_shared<cpu::Arena>()),
         pool_(threads),
         workspace_memory_(threads),
-        workspaces_(threads, nullptr) {}
+        workspaces_(threads, nullptr),
+        routers_(threads) {}
 
   std::string name() const override;
   bool BatchInvariant() const override { return true; }
+  int threads() const override { return pool_.threads(); }
+  void ForEach(int64_t count, absl::FunctionRef<void(int64_t, int)> body) override;
 
   absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(
       const MatrixSource& source) override;
@@ -142,7 +145,7 @@ class CpuOps final : public Ops {
   cpu::AttentionRunner attention_;
 
   // Mixture of experts. A pair is a token and one of its experts.
-  Router router_;
+  std::vector<Router> routers_;          // one a thread
   cpu::Scratch router_logits_;           // [rows, experts]
   std::vector<int32_t> chosen_;          // [rows, used]
   std::vector<float> weights_;           // [rows, used]
