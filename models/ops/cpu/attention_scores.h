@@ -76,7 +76,8 @@ inline void ScoreInt8Rows(const AttentionJob& job, const float* queries, const u
       Prefetch(next + (d * N + n) * 64);
       const Ints k = LoadBytes(keys + n * 64);
 #pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) sums[r][n] = DotAdd(sums[r][n], k, q[r]->q + 4 * d);
+      for (int r = 0; r < R; ++r)
+        sums[r][n] = DotAdd</*kSmallBytes=*/false>(sums[r][n], k, q[r]->q + 4 * d);
     }
   }
   const auto* scales = reinterpret_cast<const uint16_t*>(keys);

@@ -87,6 +87,24 @@ CpuLevel DetectCpuLevel() {
   return CpuLevel::kPortable;
 }
 
+bool HasBfloatDots(CpuLevel level) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return level == CpuLevel::kAvx512 && __builtin_cpu_supports("avx512bf16");
+#else
+  (void)level;
+  return false;
+#endif
+}
+
+bool FastBfloatDots(CpuLevel level) {
+#if defined(__x86_64__)
+  return HasBfloatDots(level) && __builtin_cpu_is("amd");
+#else
+  return HasBfloatDots(level);
+#endif
+}
+
 absl::StatusOr<CpuLevel> SelectCpuLevel(std::string_view forced) {
   const CpuLevel best = DetectCpuLevel();
   if (forced.empty()) return best;

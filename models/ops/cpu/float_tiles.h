@@ -2,6 +2,8 @@
 #ifndef SKEP_MODELS_OPS_CPU_FLOAT_TILES_H_
 #define SKEP_MODELS_OPS_CPU_FLOAT_TILES_H_
 
+#include <cstring>
+
 #include "models/ops/cpu/kernels.h"
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
@@ -73,19 +75,68 @@ void FloatTile(const uint8_t* const* panel_list, int64_t columns, const float* x
   }
 }
 
-// The same, one row at a time.
+// The same of bfloat16 pairs on both sides; `x` is [columns / 16][M rows][8 pairs].
+template <int M>
+void PairTile(const uint8_t* const* panel_list, int64_t columns, const float* x, float* y) {
+  const uint8_t* first = panel_list[0];
+  const uint8_t* second = panel_list[1];
+  const auto* pairs = reinterpret_cast<const uint8_t*>(x);
+  Vec totals[2][M];
+#pragma GCC unroll 12
+  for (int m = 0; m < M; ++m) totals[0][m] = totals[1][m] = Zero();
+  const auto step = [&](int64_t pair) SKEP_LAMBDA_INLINE {
+    const Ints w[2] = {LoadBytes(first), LoadBytes(second)};
+    first += 64;
+    second += 64;
+#pragma GCC unroll 12
+    for (int m = 0; m < M; ++m) {
+      int32_t bits;
+      std::memcpy(&bits, pairs + 4 * (m * kStretch / 2 + pair), sizeof(bits));
+      const Ints value = SetInt(bits);
+      totals[0][m] = PairDotAdd(totals[0][m], w[0], value);
+      totals[1][m] = PairDotAdd(totals[1][m], w[1], value);
+    }
+  };
+  int64_t k = 0;
+  for (; k + kStretch <= columns; k += kStretch, pairs += 2 * M * kStretch) {
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < kStretch / 2; ++i) step(i);
+  }
+  for (int64_t i = 0; k + 2 * i < columns; ++i) step(i);
+#pragma GCC unroll 12
+  for (int m = 0; m < M; ++m) {
+    Store(y + m * kLanes, totals[0][m]);
+    Store(y + (kTileRows + m) * kLanes, totals[1][m]);
+  }
+}
+
+// FloatTile where registers hold fewer rows: R of one panel.
+template <class Weights, int M, int R>
+SKEP_INLINE void FewFloatRows(const uint8_t* panel, int64_t columns, const float* x, float* y) {
+  Vec totals[R];
+  for (int m = 0; m < R; ++m) totals[m] = Zero();
+  for (int64_t k = 0; k < columns; k += Weights::kStep) {
+    Vec w[Weights::kStep];
+    Weights::At(panel, k, w);
+    const float* values = x + k / kStretch * M * kStretch + k % kStretch;
+    for (int64_t i = 0; i < Weights::kStep; ++i) {
+#pragma GCC unroll 4
+      for (int m = 0; m < R; ++m) {
+        totals[m] = MulAdd(w[i], Set(values[m * kStretch + i]), totals[m]);
+      }
+    }
+  }
+  for (int m = 0; m < R; ++m) Store(y + m * kLanes, totals[m]);
+}
+
 template <class Weights, int M>
 void FloatRows(const uint8_t* const* panels, int64_t columns, const float* x, float* y) {
+  constexpr int kRows = M < kRowsAtOnce ? M : kRowsAtOnce;
+  static_assert(M % kRows == 0);
   for (int p = 0; p < 2; ++p) {
-    for (int m = 0; m < M; ++m) {
-      Vec total = Zero();
-      for (int64_t k = 0; k < columns; k += Weights::kStep) {
-        Vec w[Weights::kStep];
-        Weights::At(panels[p], k, w);
-        const float* values = x + (k / kStretch * M + m) * kStretch + k % kStretch;
-        for (int64_t i = 0; i < Weights::kStep; ++i) total = MulAdd(w[i], Set(values[i]), total);
-      }
-      Store(y + (p * kTileRows + m) * kLanes, total);
+    for (int m = 0; m < M; m += kRows) {
+      FewFloatRows<Weights, M, kRows>(panels[p], columns, x + m * kStretch,
+                                      y + (p * kTileRows + m) * kLanes);
     }
   }
 }
@@ -116,9 +167,13 @@ inline constexpr FloatTileFunction kFloatTiles[kNumFloatTileSizes] = {
     ChooseFloatTile<W, 1>(), ChooseFloatTile<W, 2>(), ChooseFloatTile<W, 4>(),
     ChooseFloatTile<W, 8>(), ChooseFloatTile<W, 12>()};
 
-SKEP_INLINE const FloatTileFunction* FloatTilesOf(PackedFormat format) {
-  if (format == PackedFormat::kF16) return kFloatTiles<F16Weights>;
-  if (format == PackedFormat::kBF16) return kFloatTiles<Bf16Weights>;
+inline constexpr FloatTileFunction kPairTiles[kNumFloatTileSizes] = {
+    PairTile<1>, PairTile<2>, PairTile<4>, PairTile<8>, PairTile<12>};
+
+SKEP_INLINE const FloatTileFunction* FloatTilesOf(const PackedMatrix& matrix) {
+  if (matrix.rounds_inputs()) return kPairTiles;
+  if (matrix.format() == PackedFormat::kF16) return kFloatTiles<F16Weights>;
+  if (matrix.format() == PackedFormat::kBF16) return kFloatTiles<Bf16Weights>;
   return kFloatTiles<F32Weights>;  // kFileRows: panels decoded to float32
 }
 

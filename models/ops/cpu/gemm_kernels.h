@@ -103,11 +103,28 @@ SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
   return kInt8Formats[static_cast<int>(matrix.format())];
 }
 
+// What a tile fetches while it computes. With one tile of rows the weights come from memory as one
+// stream, ahead of the tile itself. With several, the first would wait for memory and the others
+// leave it idle: so each fetches its share of the panels that come next.
+inline Ahead FetchAhead(const PackedMatrix& matrix, int64_t first_panel, int64_t tile,
+                        int64_t tiles, int panel, bool fetched) {
+  const int64_t blocks = BlocksOf(matrix.columns());
+  const uint8_t* panels = matrix.Panel(first_panel).quants;
+  const int64_t bytes = matrix.panel_bytes();
+  if (tiles == 1 || (tile == 0 && !fetched)) {
+    return {panels + panel * bytes + kPrefetchBytes, (bytes / blocks + 63) / 64 * 64};
+  }
+  const int64_t share = (2 * bytes + 2 * tiles * blocks - 1) / (2 * tiles * blocks);
+  const int64_t per_block = (share + 63) / 64 * 64;
+  return {panels + 2 * bytes + (2 * tile + panel) * blocks * per_block, per_block};
+}
+
 inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
   const int64_t blocks = BlocksOf(job.matrix->columns());
   const int64_t chunk = RowsPerChunk(blocks * static_cast<int64_t>(sizeof(ActivationBlock)));
   for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
     const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
+    const int64_t row_tiles = (chunk_end - chunk_begin + kTileRows - 1) / kTileRows;
     for (int64_t unit = begin; unit < end; ++unit) {
       PanelPair pairs[2];
       PanelView views[2][2];
@@ -132,7 +149,12 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
         const int size = TileSizeIndex(rows);
         UnitResult result;
         for (int i = 0; i < count; ++i) {
-          for (int p = 0; p < 2; ++p) tiles[i][size](views[i][p], blocks, x, result.y[i][p][0]);
+          for (int p = 0; p < 2; ++p) {
+            const Ahead ahead =
+                FetchAhead(*pairs[i].matrix, pairs[i].first, (row - chunk_begin) / kTileRows,
+                           row_tiles, p, /*fetched=*/unit > begin);
+            tiles[i][size](views[i][p], blocks, x, result.y[i][p][0], ahead);
+          }
         }
         FinishTile(job, unit, row, rows, result);
       }
@@ -142,14 +164,18 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
 
 // --- floats --------------------------------------------------------------------------------------
 
+SKEP_INLINE void StoreValues(float* p, Vec v) { Store(p, v); }
+SKEP_INLINE void StoreValues(uint16_t* p, Vec v) { StoreBfloat(p, v); }
+
 // Rows [row, row + count) of x for a tile of `size`, rows beyond `count` repeating the last.
-inline void PackRows(const GemmJob& job, int64_t row, int64_t count, int size, float* out) {
+template <typename Value>
+inline void PackRows(const GemmJob& job, int64_t row, int64_t count, int size, Value* out) {
   const int64_t columns = job.matrix->columns();
   for (int m = 0; m < size; ++m) {
     const float* x = job.values + (row + (m < count ? m : count - 1)) * job.values_stride;
-    float* to = out + m * kStretch;
+    Value* to = out + m * kStretch;
     for (int64_t k = 0; k < columns; k += kStretch, to += size * kStretch) {
-      Store(to, LoadFirst(x + k, FirstLanes(columns - k)));
+      StoreValues(to, LoadFirst(x + k, FirstLanes(columns - k)));
     }
   }
 }
@@ -165,8 +191,13 @@ inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* w
     const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
     for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
       const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
-      PackRows(job, row, rows, kFloatTileSizes[FloatTileSizeIndex(rows)],
-               packed + (row - chunk_begin) * padded);
+      const int size = kFloatTileSizes[FloatTileSizeIndex(rows)];
+      float* tile = packed + (row - chunk_begin) * padded;
+      if (job.matrix->rounds_inputs()) {
+        PackRows(job, row, rows, size, reinterpret_cast<uint16_t*>(tile));
+      } else {
+        PackRows(job, row, rows, size, tile);
+      }
     }
     for (int64_t unit = begin; unit < end; ++unit) {
       PanelPair pairs[2];
@@ -189,7 +220,7 @@ inline void GemmFloat(const GemmJob& job, int64_t begin, int64_t end, uint8_t* w
         const int size = FloatTileSizeIndex(rows);
         UnitResult result;
         for (int i = 0; i < count; ++i) {
-          const FloatTileFunction* tiles = FloatTilesOf(pairs[i].matrix->format());
+          const FloatTileFunction* tiles = FloatTilesOf(*pairs[i].matrix);
           tiles[size](views[i], columns, x, result.y[i][0][0]);
         }
         FinishTile(job, unit, row, rows, result);

@@ -8,10 +8,12 @@
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
 // One step of four inputs: sums[m] += weights . activations of row m.
-template <int M>
+template <class Reader, int M>
 SKEP_INLINE void DotStep(Ints weights, const ActivationBlock* x, int64_t at, Ints (&sums)[M]) {
 #pragma GCC unroll 12
-  for (int m = 0; m < M; ++m) sums[m] = DotAdd(sums[m], weights, x[m].q + at);
+  for (int m = 0; m < M; ++m) {
+    sums[m] = DotAdd<Reader::kSmallBytes>(sums[m], weights, x[m].q + at);
+  }
 }
 
 template <int M>
@@ -52,9 +54,9 @@ SKEP_INLINE void WholeBlock(const PanelView& panel, int64_t block, const Activat
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m) high_sums[m] = SetInt(0);
   const auto steps = [&]<int v>() SKEP_LAMBDA_INLINE {
-    DotStep(Reader::template Step<v>(panel, block), x, 4 * v, sums);
-    DotStep(Reader::template Step<v + 4>(panel, block), x, 16 + 4 * v,
-            kTwoChains ? high_sums : sums);
+    DotStep<Reader>(Reader::template Step<v>(panel, block), x, 4 * v, sums);
+    DotStep<Reader>(Reader::template Step<v + 4>(panel, block), x, 16 + 4 * v,
+                    kTwoChains ? high_sums : sums);
   };
   steps.template operator()<0>();
   steps.template operator()<1>();
@@ -77,29 +79,34 @@ SKEP_INLINE void TwoHalves(const PanelView& panel, int64_t block, const Activati
   Ints sums[M];
   const BlockScales s = Reader::Scales(panel, block);
   StartSums(Reader::kStart, x, sums);
-  DotStep(Reader::template Step<0>(panel, block), x, 0, sums);
-  DotStep(Reader::template Step<1>(panel, block), x, 4, sums);
-  DotStep(Reader::template Step<2>(panel, block), x, 8, sums);
-  DotStep(Reader::template Step<3>(panel, block), x, 12, sums);
+  DotStep<Reader>(Reader::template Step<0>(panel, block), x, 0, sums);
+  DotStep<Reader>(Reader::template Step<1>(panel, block), x, 4, sums);
+  DotStep<Reader>(Reader::template Step<2>(panel, block), x, 8, sums);
+  DotStep<Reader>(Reader::template Step<3>(panel, block), x, 12, sums);
   AddBlock<kMin ? Minimum::kOfLowSum : Minimum::kNone>(s.scale, s.minimum_low, x, sums, totals);
   StartSums(kStartHigh, x, sums);
-  DotStep(Reader::template Step<4>(panel, block), x, 16, sums);
-  DotStep(Reader::template Step<5>(panel, block), x, 20, sums);
-  DotStep(Reader::template Step<6>(panel, block), x, 24, sums);
-  DotStep(Reader::template Step<7>(panel, block), x, 28, sums);
+  DotStep<Reader>(Reader::template Step<4>(panel, block), x, 16, sums);
+  DotStep<Reader>(Reader::template Step<5>(panel, block), x, 20, sums);
+  DotStep<Reader>(Reader::template Step<6>(panel, block), x, 24, sums);
+  DotStep<Reader>(Reader::template Step<7>(panel, block), x, 28, sums);
   AddBlock<kMin ? Minimum::kOfSum : Minimum::kNone>(s.scale_high, s.minimum, x, sums, totals);
 }
 
 // y[m][16] of one panel and M activation rows. `x` points at the first row's block 0.
 template <class Reader, int M>
-void Int8Tile(const PanelView& panel_in_memory, int64_t blocks, const ActivationBlock* x,
-              float* y) {
+void Int8Tile(const PanelView& panel_in_memory, int64_t blocks, const ActivationBlock* x, float* y,
+              const Ahead& ahead) {
   const PanelView panel = panel_in_memory;
+  const uint8_t* fetch = ahead.at;
+  const int64_t fetch_bytes = ahead.bytes_per_block;
   Vec totals[M];
 #pragma GCC unroll 12
   for (int m = 0; m < M; ++m) totals[m] = Zero();
   for (int64_t b = 0; b < blocks; ++b, x += kTileRows) {
-    if constexpr (Reader::kFromMemory) PrefetchBlock<Reader>(panel, b);
+    if constexpr (Reader::kFromMemory) {
+      Fetch(fetch, fetch + fetch_bytes);
+      fetch += fetch_bytes;
+    }
     if constexpr (Reader::kHalves) {
       TwoHalves<Reader>(panel, b, x, totals);
     } else {
@@ -110,20 +117,27 @@ void Int8Tile(const PanelView& panel_in_memory, int64_t blocks, const Activation
   for (int m = 0; m < M; ++m) Store(y + m * kLanes, totals[m]);
 }
 
-// The same, one row at a time.
-template <class Reader>
-__attribute__((noinline)) void Int8Row(const PanelView& panel, int64_t blocks,
-                                       const ActivationBlock* x, float* y) {
-  Int8Tile<Reader, 1>(panel, blocks, x, y);
+// The same where registers hold fewer rows.
+template <class Reader, int M>
+__attribute__((noinline)) void Int8FewRows(const PanelView& panel, int64_t blocks,
+                                           const ActivationBlock* x, float* y, const Ahead& ahead) {
+  Int8Tile<Reader, M>(panel, blocks, x, y, ahead);
 }
 
 template <class Reader, int M>
-void Int8Rows(const PanelView& panel, int64_t blocks, const ActivationBlock* x, float* y) {
-  for (int m = 0; m < M; ++m) Int8Row<Reader>(panel, blocks, x + m, y + m * kLanes);
+void Int8Rows(const PanelView& panel, int64_t blocks, const ActivationBlock* x, float* y,
+              const Ahead& ahead) {
+  int m = 0;
+  for (; m + kRowsAtOnce <= M; m += kRowsAtOnce) {
+    Int8FewRows<Reader, kRowsAtOnce>(panel, blocks, x + m, y + m * kLanes, ahead);
+  }
+  if constexpr (M % kRowsAtOnce != 0) {
+    Int8FewRows<Reader, M % kRowsAtOnce>(panel, blocks, x + m, y + m * kLanes, ahead);
+  }
 }
 
 using Int8TileFunction = void (*)(const PanelView& panel, int64_t blocks, const ActivationBlock* x,
-                                  float* y);
+                                  float* y, const Ahead& ahead);
 
 // Row counts with a kernel of their own; others use the next larger one and drop its extra rows
 // (the rows of a tile always exist in memory).

@@ -104,6 +104,12 @@ class PackedMatrix final {
   float factor() const { return factor_; }
   void set_factor(float factor) { factor_ = factor; }
 
+  // BF16 only: activations are rounded to bfloat16 too, for dot products of pairs (see
+  // FastBfloatDots). Else they are multiplied in float32.
+  bool rounds_inputs() const { return rounds_inputs_; }
+  void set_rounds_inputs(bool rounds) { rounds_inputs_ = rounds && format_ == PackedFormat::kBF16; }
+
+  int64_t panel_bytes() const { return panel_bytes_; }  // from panel to panel
   PanelView Panel(int64_t panel) const {
     const uint8_t* base = data_ + panel * panel_bytes_;
     return {base, base + scales_at_, base + supers_at_};
@@ -130,6 +136,7 @@ class PackedMatrix final {
   int64_t supers_at_ = 0;
   int64_t row_bytes_ = 0;  // kFileRows
   float factor_ = 1.0f;
+  bool rounds_inputs_ = false;
   uint8_t* data_ = nullptr;
 };
 

@@ -1,5 +1,5 @@
 // Sixteen lanes in AVX-512 registers. Included only by files compiled with those instructions.
-// The same names, in plain C++: simd_generic.h.
+// The same names in AVX2 registers: simd_avx2.h; in plain C++: simd_generic.h.
 #ifndef SKEP_MODELS_OPS_CPU_SIMD_AVX512_H_
 #define SKEP_MODELS_OPS_CPU_SIMD_AVX512_H_
 
@@ -13,6 +13,7 @@ namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
 // 32 registers: kernels hold tiles of several rows.
 inline constexpr bool kWideTiles = true;
+inline constexpr int kRowsAtOnce = 12;
 
 using Vec = __m512;    // 16 floats
 using Ints = __m512i;  // 16 int32, or 64 bytes
@@ -125,11 +126,19 @@ SKEP_INLINE Ints AddInts(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 // sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed). In assembly, because a
 // broadcast from memory that is part of the instruction costs no issue slot, and compilers keep
 // it in a register instead when two instructions could share it.
+template <bool kSmallBytes>
 SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, const int8_t* activations) {
   typedef int8_t Four[4];
   asm("vpdpbusd %2%{1to16%}, %1, %0"
       : "+v"(sum)
       : "v"(weights), "m"(*reinterpret_cast<const Four*>(activations)));
+  return sum;
+}
+// sum[i] + weights[2i] * pair[0] + weights[2i + 1] * pair[1] of bfloat16 numbers, every lane of
+// `pair` holding the same two. Denormals count as zero. In assembly, because this file is compiled
+// for processors without it: see HasBfloatDots.
+SKEP_INLINE Vec PairDotAdd(Vec sum, Ints weights, Ints pair) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(weights), "v"(pair));
   return sum;
 }
 // What ScaleSum wants beside a scale.
@@ -161,6 +170,10 @@ SKEP_INLINE void StoreRounded(int8_t* p, Vec low, Vec high, int32_t& sum_low, in
   sum_high = _mm256_extract_epi32(sums, 4);
 }
 SKEP_INLINE void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+// Into the second-level cache.
+SKEP_INLINE void PrefetchFar(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+}
 
 }  // namespace skep::cpu::SKEP_CPU_NAMESPACE
 

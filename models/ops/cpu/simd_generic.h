@@ -1,11 +1,7 @@
-// Sixteen lanes in plain C++ (compiler vectors): the portable level, and AVX2 when compiled for it.
-// The same names, in AVX-512 registers: simd_avx512.h.
+// Sixteen lanes in plain C++ (compiler vectors). The same names in registers: simd_avx512.h,
+// simd_avx2.h.
 #ifndef SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_
 #define SKEP_MODELS_OPS_CPU_SIMD_GENERIC_H_
-
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 #include <cmath>
 #include <cstdint>
@@ -18,6 +14,7 @@ namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
 // Few registers: kernels take one row at a time (and compile in seconds).
 inline constexpr bool kWideTiles = false;
+inline constexpr int kRowsAtOnce = 1;
 
 typedef float Vec __attribute__((vector_size(64)));
 typedef int32_t Ints __attribute__((vector_size(64)));
@@ -113,6 +110,13 @@ SKEP_INLINE void SplitBfloats(const Ints& pairs, Vec& first, Vec& second) {
 SKEP_INLINE void StoreBfloat(uint16_t* p, const Vec& v) {
   for (int i = 0; i < 16; ++i) p[i] = FloatToBfloat16(v[i]);
 }
+// sum[i] + weights[2i] * pair[0] + weights[2i + 1] * pair[1] of bfloat16 numbers.
+SKEP_INLINE Vec PairDotAdd(const Vec& sum, const Ints& weights, const Ints& pair) {
+  Vec w[2], x[2];
+  SplitBfloats(weights, w[0], w[1]);
+  SplitBfloats(pair, x[0], x[1]);
+  return MulAdd(w[1], x[1], MulAdd(w[0], x[0], sum));
+}
 SKEP_INLINE Vec LoadU8(const uint8_t* p) {
   Vec v;
   for (int i = 0; i < 16; ++i) v[i] = p[i];
@@ -157,19 +161,10 @@ SKEP_INLINE Ints Or(const Ints& a, const Ints& b) { return a | b; }
 SKEP_INLINE Ints OrMasked(const Ints& a, const Ints& b, const Ints& mask) { return a | (b & mask); }
 // Byte i is table[index[i]]; indices are below 16.
 SKEP_INLINE Ints Lookup16(const uint8_t (&table)[16], const Ints& index) {
-#ifdef __AVX2__
-  const __m256i entries =
-      _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
-  __m256i halves[2];
-  std::memcpy(halves, &index, sizeof(index));
-  for (__m256i& half : halves) half = _mm256_shuffle_epi8(entries, half);
-  return Bits<Ints>(halves);
-#else
   uint8_t bytes[64];
   std::memcpy(bytes, &index, sizeof(bytes));
   for (uint8_t& byte : bytes) byte = table[byte];
   return Bits<Ints>(bytes);
-#endif
 }
 typedef uint16_t Words __attribute__((vector_size(64)));
 template <int kBits>
@@ -183,6 +178,7 @@ SKEP_INLINE Ints ShiftLeft16(const Ints& a) {
 SKEP_INLINE Ints AddInts(const Ints& a, const Ints& b) { return a + b; }
 // sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed): bytes are taken out of their
 // 32-bit lanes by shifts.
+template <bool kSmallBytes>
 SKEP_INLINE Ints DotAdd(const Ints& sum, const Ints& weights, const int8_t* activations) {
   Ints result = sum;
   result += (weights & 255) * activations[0];
@@ -224,6 +220,7 @@ SKEP_INLINE void StoreRounded(int8_t* p, const Vec& low, const Vec& high, int32_
   }
 }
 SKEP_INLINE void Prefetch(const void* p) { __builtin_prefetch(p); }
+SKEP_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, /*write=*/0, /*locality=*/2); }
 
 }  // namespace skep::cpu::SKEP_CPU_NAMESPACE
 

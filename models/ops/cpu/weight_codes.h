@@ -3,6 +3,8 @@
 #ifndef SKEP_MODELS_OPS_CPU_WEIGHT_CODES_H_
 #define SKEP_MODELS_OPS_CPU_WEIGHT_CODES_H_
 
+#include <algorithm>
+
 #include "models/ops/cpu/block_codec.h"
 #include "models/ops/cpu/code_tables.h"
 
@@ -34,6 +36,7 @@ SKEP_INLINE Ints FieldMask() {
 // Codes as numbers, times 2^kAt.
 template <int kBits, int kAt = 0>
 struct NumberCodes {
+  static constexpr int kLargest = ((1 << kBits) - 1) << kAt;
   static constexpr int64_t kStride = 64 * kBits;  // from block to block
   template <int s>
   static SKEP_INLINE Ints Step(const uint8_t* q) {
@@ -56,6 +59,7 @@ struct NumberCodes {
 // Codes as places in a table.
 template <int kBits, const CodeTable& kTable>
 struct TableCodes {
+  static constexpr int kLargest = *std::max_element(kTable.bytes, kTable.bytes + 16);
   static constexpr int64_t kStride = 64 * kBits;
   template <int s>
   static SKEP_INLINE Ints Step(const uint8_t* q) {

@@ -23,6 +23,16 @@ SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
   for (int64_t i = 0; i < Reader::kStride; i += 64) Prefetch(ahead + i);
 }
 
+// What a tile fetches from memory for later: so many bytes a block, a multiple of 64, from `at` on.
+// May lie beyond the matrix: fetching has no effect but on caches.
+struct Ahead {
+  const uint8_t* at = nullptr;
+  int64_t bytes_per_block = 0;
+};
+SKEP_INLINE void Fetch(const uint8_t* from, const uint8_t* to) {
+  for (; from < to; from += 64) PrefetchFar(from);
+}
+
 // --- scales --------------------------------------------------------------------------------------
 
 // What a block needs beside its codes; a reader sets the members that its traits name. With halves,
@@ -160,6 +170,7 @@ struct Reader : Scale {
   static constexpr bool kFromMemory = true;
   static constexpr int64_t kStride = Codes::kStride;
   static constexpr Start kStart = kStartAt;
+  static constexpr bool kSmallBytes = Codes::kLargest <= 127;
   template <int s>
   static SKEP_INLINE Ints Step(const PanelView& panel, int64_t block) {
     return Codes::template Step<s>(panel.quants + block * kStride);
@@ -196,9 +207,10 @@ using Q10Reader = Reader<NumberCodes<1, 4>, HalfScale<4, 3>, kStart8>;
 // A panel decoded once for many activation rows: 8 vectors of bytes and, as floats, the members of
 // BlockScales that the format has.
 
-template <Start kStartAt, bool kTwoScales, bool kMinimums>
+template <Start kStartAt, bool kTwoScales, bool kMinimums, bool kSmall>
 struct DecodedReader : ScaleTraits<kTwoScales, kMinimums> {
   static constexpr bool kFromMemory = false;  // just written
+  static constexpr bool kSmallBytes = kSmall;
   static constexpr Start kStart = kStartAt;
   static constexpr int64_t kStride = 512 + 64 * (kTwoScales ? 2 : 1) * (kMinimums ? 2 : 1);
   template <int s>
@@ -224,7 +236,7 @@ struct DecodedReader : ScaleTraits<kTwoScales, kMinimums> {
 };
 
 template <class R>
-using DecodedFor = DecodedReader<R::kStart, R::kHalves, R::kHasMin>;
+using DecodedFor = DecodedReader<R::kStart, R::kHalves, R::kHasMin, R::kSmallBytes>;
 
 template <class R>
 inline void DecodePanel(const PanelView& panel, int64_t blocks, uint8_t* out) {

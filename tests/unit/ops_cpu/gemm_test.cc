@@ -59,6 +59,7 @@ void ExpectProduct(const Kernels& kernels, const Case& c, const std::vector<floa
   AlignedBlocks blocks(rows, columns);
   QuantiseRows(kernels, x.data(), rows, columns, blocks.data());
   const bool int8 = IsInt8(c.packed.format());
+  const bool bfloats = c.packed.rounds_inputs();
   for (int64_t n = 0; n < c.file.rows; ++n) {
     const double parts = int8 ? PartsBound(c, n) : 0;
     for (int64_t m = 0; m < rows; ++m) {
@@ -75,6 +76,10 @@ void ExpectProduct(const Kernels& kernels, const Case& c, const std::vector<floa
               blocks.data()[ActivationIndex(m, k / kBlock, BlocksOf(columns))];
           lost += std::fabs(w) * 0.5 * b.scale * (1 + 0x1p-20);  // scale is absmax / 127
           seen = static_cast<double>(b.scale) * b.q[k % kBlock];
+        }
+        if (bfloats) {
+          lost += std::fabs(w * seen) * 0x1p-8;
+          seen = Bfloat16ToFloat(FloatToBfloat16(x[m * columns + k]));
         }
         exact += w * seen;
         magnitude += std::max(std::fabs(w), parts) * std::fabs(seen);
@@ -109,6 +114,36 @@ TEST(GemmTest, EqualsExactArithmeticOnQuantisedActivations) {
       }
     }
   }
+}
+
+// The levels that can multiply pairs of bfloat16.
+std::vector<CpuLevel> BfloatLevels() {
+  std::vector<CpuLevel> levels = LevelsHere();
+  std::erase_if(levels,
+                [](CpuLevel level) { return level == CpuLevel::kAvx512 && !HasBfloatDots(level); });
+  return levels;
+}
+
+TEST(GemmTest, EqualsExactArithmeticOnActivationsRoundedToBfloat) {
+  for (CpuLevel level : BfloatLevels()) {
+    for (int64_t columns : {int64_t{1}, int64_t{2}, int64_t{15}, int64_t{16}, int64_t{331}}) {
+      for (int64_t outputs : {1, 17, 50}) {
+        Case c(TensorType::kBF16, outputs, columns);
+        c.packed.set_rounds_inputs(true);
+        for (int64_t rows : {1, 2, 3, 7, 12, 13, 25, 97}) {
+          ExpectProduct(KernelsFor(level), c, RandomActivations(rows, columns, /*seed=*/rows),
+                        rows);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(GemmTest, OnlyMatricesOfBfloatsRoundTheirInputsToThem) {
+  Case floats(TensorType::kF32, /*rows=*/1, /*columns=*/16);
+  floats.packed.set_rounds_inputs(true);
+  EXPECT_FALSE(floats.packed.rounds_inputs());
 }
 
 TEST(GemmTest, ExtremeBlocks) {
@@ -249,6 +284,16 @@ TEST(BatchInvarianceTest, EveryTypeAndRowCount) {
                                    RandomActivations(max_rows, columns, 7), max_rows))
           << models::TypeName(type) << " " << CpuLevelName(level);
     }
+  }
+}
+
+TEST(BatchInvarianceTest, PairsOfBfloats) {
+  for (CpuLevel level : BfloatLevels()) {
+    Case c(TensorType::kBF16, /*rows=*/80, /*columns=*/331);
+    c.packed.set_rounds_inputs(true);
+    EXPECT_TRUE(
+        IsBatchInvariant(Multiply, KernelsFor(level), c.packed, RandomActivations(61, 331, 7), 61))
+        << CpuLevelName(level);
   }
 }
 
