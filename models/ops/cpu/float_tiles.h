@@ -8,21 +8,27 @@
 
 namespace skep::cpu::SKEP_CPU_NAMESPACE {
 
+// Weights are fetched so far ahead, past a panel's end into the next but one.
+inline constexpr int64_t kFloatPrefetchBytes = 4096;
+
 // How a panel's floats are read: kStep inputs of 16 rows each from one place.
 struct F32Weights {
   static constexpr int64_t kStep = 1;
+  static constexpr int64_t kBytes = 4;
   static SKEP_INLINE void At(const uint8_t* panel, int64_t k, Vec (&w)[kStep]) {
     w[0] = Load(reinterpret_cast<const float*>(panel) + k * kLanes);
   }
 };
 struct F16Weights {
   static constexpr int64_t kStep = 1;
+  static constexpr int64_t kBytes = 2;
   static SKEP_INLINE void At(const uint8_t* panel, int64_t k, Vec (&w)[kStep]) {
     w[0] = LoadHalf(reinterpret_cast<const uint16_t*>(panel) + k * kLanes);
   }
 };
 struct Bf16Weights {
   static constexpr int64_t kStep = 2;
+  static constexpr int64_t kBytes = 2;
   static SKEP_INLINE void At(const uint8_t* panel, int64_t k, Vec (&w)[kStep]) {
     SplitBfloats(LoadBytes(panel + k * kLanes * 2), w[0], w[1]);
   }
@@ -39,6 +45,9 @@ SKEP_INLINE void AddInputs(const uint8_t* const (&panels)[2], int64_t k, const f
   Vec second[kStep];
   Weights::At(panels[0], k, first);
   Weights::At(panels[1], k, second);
+  for (const uint8_t* panel : panels) {
+    Prefetch(panel + k * kLanes * Weights::kBytes + kFloatPrefetchBytes);
+  }
 #pragma GCC unroll 2
   for (int64_t i = 0; i < kStep; ++i) {
 #pragma GCC unroll 12
@@ -86,6 +95,8 @@ void PairTile(const uint8_t* const* panel_list, int64_t columns, const float* x,
   for (int m = 0; m < M; ++m) totals[0][m] = totals[1][m] = Zero();
   const auto step = [&](int64_t pair) SKEP_LAMBDA_INLINE {
     const Ints w[2] = {LoadBytes(first), LoadBytes(second)};
+    Prefetch(first + kFloatPrefetchBytes);
+    Prefetch(second + kFloatPrefetchBytes);
     first += 64;
     second += 64;
 #pragma GCC unroll 12

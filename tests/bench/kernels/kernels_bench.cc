@@ -126,6 +126,7 @@ struct Bench {
     std::vector<PackedMatrix> matrices;
     for (int i = 0; i < copies; ++i) {
       matrices.push_back(*PackedMatrix::Pack(type, columns, file.pointers, arena));
+      matrices.back().set_rounds_inputs(FastBfloatDots(kernels.level));
     }
     const int64_t max_rows = *std::max_element(row_counts.begin(), row_counts.end());
     Scratch block_memory, out_memory, value_memory;
