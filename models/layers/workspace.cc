@@ -32,7 +32,7 @@ RopeTable* Workspace::Rotation(std::string_view name) {
 
 void Workspace::Allocate(Ops& ops, int64_t max_tokens) {
   for (auto& [role, request] : buffers_) {
-    request.tensor = ops.MakeBuffer(max_tokens, request.columns);
+    request.tensor = ops.MakeRows(max_tokens, request.columns);
     bytes_ += request.tensor.nbytes();
   }
   for (auto& [role, request] : values_) {

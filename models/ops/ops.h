@@ -81,6 +81,8 @@ struct Activation {
   at::Tensor values;
   at::Tensor quantized;
   int64_t columns = 0;
+  // No matrix reads `values`: projections into this activation may leave them unwritten.
+  bool only_quantized = false;
 };
 
 // cos and sin of the step's positions, [max_rows, rotary_dim / 2] float32 each, in the half-split
@@ -209,6 +211,8 @@ class Ops {
   virtual absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(
       const MatrixSource& source) = 0;
   virtual at::Tensor MakeBuffer(int64_t rows, int64_t columns) = 0;  // float32, uninitialised
+  // The same for the rows of a step, which may lie further apart than `columns`: see stride(0).
+  virtual at::Tensor MakeRows(int64_t rows, int64_t columns) { return MakeBuffer(rows, columns); }
   // A weight vector, float32 [1, values.size()]. Devices whose memory the host cannot write
   // override.
   virtual at::Tensor MakeVector(std::span<const float> values) {

@@ -104,6 +104,9 @@ void CpuOps::RunExperts(const ExpertsArguments& a, int64_t places) {
   const bool fused = std::all_of(a.experts.begin(), a.experts.end(), [](const Expert& e) {
     return SameKernel(Packed(*e.gate.matrix), Packed(*e.up.matrix));
   });
+  const bool only_blocks =
+      fused && std::all_of(a.experts.begin(), a.experts.end(),
+                           [](const Expert& e) { return ReadsBlocks(e.down); });
   float* inner = inner_values_.Floats(places * width);
   ActivationBlock* inner_blocks = BlocksIn(inner_blocks_, places, width);
   const auto job_for = [&](const LinearWeights& w, const float* values, int64_t columns,
@@ -125,7 +128,7 @@ void CpuOps::RunExperts(const ExpertsArguments& a, int64_t places) {
   for (const ExpertRows& rows : expert_rows_) {
     const Expert& expert = a.experts[rows.expert];
     GemmJob job = job_for(expert.gate, x, hidden, x_blocks, rows);
-    job.out = inner + rows.place * width;
+    if (!only_blocks) job.out = inner + rows.place * width;
     job.out_stride = width;
     job.gate = GateOf(a.function);
     if (fused) {

@@ -97,6 +97,16 @@ bool HasBfloatDots(CpuLevel level) {
 #endif
 }
 
+bool HasSparePipes(CpuLevel level) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return level == CpuLevel::kAvx512 && __builtin_cpu_is("amd");
+#else
+  (void)level;
+  return false;
+#endif
+}
+
 bool FastBfloatDots(CpuLevel level) {
 #if defined(__x86_64__)
   return HasBfloatDots(level) && __builtin_cpu_is("amd");

@@ -27,6 +27,11 @@ absl::StatusOr<CpuLevel> SelectCpuLevel(std::string_view forced);
 bool HasBfloatDots(CpuLevel level);
 bool FastBfloatDots(CpuLevel level);
 
+// Whether vector operations other than multiplications have pipes of their own, as on AMD's
+// processors: unpacking weights is nearly free then, and loads are what an int8 GEMM must save. On
+// Intel's, 512-bit operations of every kind share two pipes.
+bool HasSparePipes(CpuLevel level);
+
 // SelectCpuLevel of the environment variable SKEP_CPU.
 absl::StatusOr<CpuLevel> SelectCpuLevelFromEnvironment();
 

@@ -61,15 +61,24 @@ at::Tensor CpuOps::MakeBuffer(int64_t rows, int64_t columns) {
   return at::empty({rows, columns}, at::TensorOptions(at::kFloat));
 }
 
+// Rows a power of two apart would share a few sets of the caches: kernels write a cache line or two
+// of each row, then go on to the next columns.
+at::Tensor CpuOps::MakeRows(int64_t rows, int64_t columns) {
+  constexpr int64_t kLineFloats = 16;
+  const int64_t stride = (columns + kLineFloats - 1) / kLineFloats * kLineFloats + kLineFloats;
+  return MakeBuffer(rows, stride).narrow(1, 0, columns);
+}
+
 Activation CpuOps::MakeActivation(int64_t rows, int64_t columns,
                                   std::span<const PreparedMatrix* const> consumers) {
   Activation a;
   a.columns = columns;
-  a.values = MakeBuffer(rows, columns);
-  const bool quantized = std::any_of(
-      consumers.begin(), consumers.end(),
-      [](const PreparedMatrix* m) { return m != nullptr && cpu::IsInt8(Packed(*m).format()); });
-  if (quantized) {
+  a.values = MakeRows(rows, columns);
+  const auto reads_blocks = [](const PreparedMatrix* m) {
+    return m != nullptr && cpu::IsInt8(Packed(*m).format());
+  };
+  if (std::any_of(consumers.begin(), consumers.end(), reads_blocks)) {
+    a.only_quantized = std::all_of(consumers.begin(), consumers.end(), reads_blocks);
     const int64_t bytes =
         cpu::ActivationBlocks(rows, columns) * static_cast<int64_t>(sizeof(ActivationBlock));
     a.quantized = at::zeros({bytes}, at::TensorOptions(at::kByte));
@@ -184,10 +193,11 @@ void CpuOps::Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows, Ac
   });
 }
 
-void CpuOps::RunGemms(std::span<const GemmJob> jobs) {
+void CpuOps::RunGemms(std::span<GemmJob> jobs) {
   int64_t units = 0;
   bool all_int8 = true;
-  for (const GemmJob& job : jobs) {
+  for (GemmJob& job : jobs) {
+    job.spare_pipes = spare_pipes_;
     units += cpu::UnitsOf(*job.matrix);
     all_int8 = all_int8 && cpu::IsInt8(job.matrix->format());
   }
@@ -255,7 +265,7 @@ void CpuOps::ActivatedProjection(const Activation& x, const LinearWeights& w, Ga
   GemmJob job = JobFor(x, w, rows);
   job.epilogue = Epilogue::kActivate;
   job.gate = GateOf(function);
-  job.out = out.values.data_ptr<float>();
+  if (!out.only_quantized) job.out = out.values.data_ptr<float>();
   job.out_stride = out.values.stride(0);
   job.out_blocks = BlocksOrNull(out);
   RunGemms({&job, 1});
@@ -275,6 +285,7 @@ void CpuOps::GatedProjection(const Activation& x, const LinearWeights& gate,
     job.second = &second;
     job.second_bias = BiasOf(up);
     job.out_blocks = blocks;
+    if (out.only_quantized) job.out = nullptr;
     RunGemms({&job, 1});
     return;
   }

@@ -23,6 +23,7 @@ class CpuOps final : public Ops {
  public:
   CpuOps(const cpu::Kernels& kernels, int threads, cpu::KvType kv_type)
       : kernels_(kernels),
+        spare_pipes_(cpu::HasSparePipes(kernels.level)),
         kv_type_(kv_type),
         arena_(std::make_shared<cpu::Arena>()),
         pool_(threads),
@@ -38,6 +39,7 @@ class CpuOps final : public Ops {
   absl::StatusOr<std::shared_ptr<const PreparedMatrix>> PrepareMatrix(
       const MatrixSource& source) override;
   at::Tensor MakeBuffer(int64_t rows, int64_t columns) override;
+  at::Tensor MakeRows(int64_t rows, int64_t columns) override;
   Activation MakeActivation(int64_t rows, int64_t columns,
                             std::span<const PreparedMatrix* const> consumers) override;
   LayerCache MakeLayerCache(const AttentionShape& shape, int32_t num_blocks,
@@ -92,7 +94,7 @@ class CpuOps final : public Ops {
   }
 
   // Runs the jobs as one list of work.
-  void RunGemms(std::span<const cpu::GemmJob> jobs);
+  void RunGemms(std::span<cpu::GemmJob> jobs);
 
   // y = norm(x) of one row; y may be x.
   void NormRow(const NormWeights& norm, const float* x, int64_t columns, float* y) const {
@@ -130,6 +132,7 @@ class CpuOps final : public Ops {
   void RunExperts(const ExpertsArguments& a, int64_t places);
 
   const cpu::Kernels& kernels_;
+  const bool spare_pipes_;
   const cpu::KvType kv_type_;
   std::shared_ptr<cpu::Arena> arena_;
   cpu::ThreadPool pool_;

@@ -20,11 +20,12 @@ struct UnitResult {
   alignas(64) float y[2][2][kTileRows][kLanes];
 };
 
-// Rows are taken in chunks whose activations stay in the second-level cache beside the weights.
+// Rows are taken in chunks whose activations stay in a second-level cache of a megabyte, beside the
+// weights that are at work and those that are fetched.
 SKEP_INLINE int64_t RowsPerChunk(int64_t bytes_per_row) {
-  const int64_t rows = (int64_t{768} << 10) / (bytes_per_row < 1 ? 1 : bytes_per_row);
+  const int64_t rows = (int64_t{384} << 10) / (bytes_per_row < 1 ? 1 : bytes_per_row);
   const int64_t tiles = rows / kTileRows;
-  return (tiles < 4 ? 4 : tiles) * kTileRows;
+  return (tiles < 2 ? 2 : tiles) * kTileRows;
 }
 
 SKEP_INLINE int PairsOf(const GemmJob& job, int64_t unit, PanelPair (&pairs)[2]) {
@@ -53,7 +54,7 @@ inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t co
     second_bias[h] = LoadBias(job.second_bias, column + h * kLanes, masks[h]);
   }
   for (int64_t m = 0; m < count; ++m) {
-    float* out = job.out + (row + m) * job.out_stride + column;
+    float* out = job.out == nullptr ? nullptr : job.out + (row + m) * job.out_stride + column;
     Vec y[2];
     for (int h = 0; h < 2; ++h) {
       y[h] = MulAdd(Load(result.y[0][h][m]), factor, bias[h]);
@@ -70,7 +71,7 @@ inline void FinishRows(const GemmJob& job, int64_t unit, int64_t row, int64_t co
         const Vec up = MulAdd(Load(result.y[1][h][m]), second_factor, second_bias[h]);
         y[h] = GateProduct(job.gate, y[h], up);
       }
-      StoreFirst(out + h * kLanes, y[h], masks[h]);
+      if (out != nullptr) StoreFirst(out + h * kLanes, y[h], masks[h]);
     }
     if constexpr (kEpilogue == Epilogue::kGate || kEpilogue == Epilogue::kActivate) {
       if (job.out_blocks != nullptr) {
@@ -103,60 +104,85 @@ SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
   return kInt8Formats[static_cast<int>(matrix.format())];
 }
 
-// What a tile fetches while it computes. With one tile of rows the weights come from memory as one
-// stream, ahead of the tile itself. With several, the first would wait for memory and the others
-// leave it idle: so each fetches its share of the panels that come next.
-inline Ahead FetchAhead(const PackedMatrix& matrix, int64_t first_panel, int64_t tile,
-                        int64_t tiles, int panel, bool fetched) {
-  const int64_t blocks = BlocksOf(matrix.columns());
-  const uint8_t* panels = matrix.Panel(first_panel).quants;
-  const int64_t bytes = matrix.panel_bytes();
-  if (tiles == 1 || (tile == 0 && !fetched)) {
-    return {panels + panel * bytes + kPrefetchBytes, (bytes / blocks + 63) / 64 * 64};
-  }
-  const int64_t share = (2 * bytes + 2 * tiles * blocks - 1) / (2 * tiles * blocks);
-  const int64_t per_block = (share + 63) / 64 * 64;
-  return {panels + 2 * bytes + (2 * tile + panel) * blocks * per_block, per_block};
+// Whether tiles take two panels at once. Minimums would not leave them enough registers.
+SKEP_INLINE bool SharesTiles(const GemmJob& job) {
+  if (!kWideTiles || !job.spare_pipes || Int8FormatOf(*job.matrix).has_minimums) return false;
+  return job.epilogue != Epilogue::kGate || !Int8FormatOf(*job.second).has_minimums;
 }
+
+// How the rows of a chunk are cut into tiles: in twelves, or where both panels share a tile into at
+// most sixes, seven and eight evenly.
+SKEP_INLINE int64_t TileRowsAt(int64_t row, int64_t end, bool pairs) {
+  const int64_t in_twelve = kTileRows - row % kTileRows;
+  const int64_t left = end - row < in_twelve ? end - row : in_twelve;
+  if (!pairs || left <= kBothPanelsRows) return left;
+  return left <= 8 ? 4 : kBothPanelsRows;
+}
+
+// With one tile the weights come from memory as one stream, fetched ahead of the tile itself. With
+// several, the first would wait for memory and the others leave it idle: so each fetches its share
+// of the panels that come next.
+SKEP_INLINE Ahead FetchAhead(const PackedMatrix& matrix, int64_t tile, int64_t tiles, bool first) {
+  const int64_t blocks = BlocksOf(matrix.columns());
+  const int64_t bytes = matrix.panel_bytes();
+  if (tiles == 1 || (tile == 0 && first)) {
+    return {kPrefetchBytes, (bytes / blocks + 63) / 64 * 64};
+  }
+  const int64_t per_block = ((bytes + tiles * blocks - 1) / (tiles * blocks) + 63) / 64 * 64;
+  return {2 * bytes + tile * blocks * per_block, per_block};
+}
+
+// The panels of a unit, of each matrix, decoded where that pays, and their tiles.
+struct UnitPanels {
+  PanelPair pairs[2];
+  PanelView views[2][2];
+  const Int8TileFunction* tiles[2];
+  int count;
+
+  UnitPanels(const GemmJob& job, int64_t unit, int64_t rows, uint8_t* workspace)
+      : count(PairsOf(job, unit, pairs)) {
+    const int64_t blocks = BlocksOf(job.matrix->columns());
+    for (int i = 0; i < count; ++i) {
+      const Int8Format& format = Int8FormatOf(*pairs[i].matrix);
+      const bool decode = !job.spare_pipes && rows >= format.decode_rows;
+      const Int8Tiles& shapes = decode ? format.decoded : format.packed;
+      tiles[i] = SharesTiles(job) ? shapes.pairs : shapes.rows12;
+      for (int p = 0; p < 2; ++p) {
+        views[i][p] = pairs[i].matrix->Panel(pairs[i].first + p);
+        if (!decode) continue;
+        uint8_t* slot = workspace + (2 * i + p) * blocks * kMaxDecodedBlockBytes;
+        format.decode(views[i][p], blocks, slot);
+        views[i][p] = {slot, nullptr, nullptr};
+      }
+    }
+  }
+};
 
 inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* workspace) {
   const int64_t blocks = BlocksOf(job.matrix->columns());
   const int64_t chunk = RowsPerChunk(blocks * static_cast<int64_t>(sizeof(ActivationBlock)));
+  const bool shared = SharesTiles(job);
   for (int64_t chunk_begin = 0; chunk_begin < job.rows; chunk_begin += chunk) {
     const int64_t chunk_end = chunk_begin + chunk < job.rows ? chunk_begin + chunk : job.rows;
-    const int64_t row_tiles = (chunk_end - chunk_begin + kTileRows - 1) / kTileRows;
+    int64_t tiles = 0;
+    for (int64_t row = chunk_begin; row < chunk_end; ++tiles) {
+      row += TileRowsAt(row, chunk_end, shared);
+    }
     for (int64_t unit = begin; unit < end; ++unit) {
-      PanelPair pairs[2];
-      PanelView views[2][2];
-      const int count = PairsOf(job, unit, pairs);
-      const Int8TileFunction* tiles[2];
-      for (int i = 0; i < count; ++i) {
-        const Int8Format& format = Int8FormatOf(*pairs[i].matrix);
-        const bool decode = chunk_end - chunk_begin >= format.decode_rows;
-        tiles[i] = decode ? format.decoded : format.packed;
-        for (int p = 0; p < 2; ++p) {
-          views[i][p] = pairs[i].matrix->Panel(pairs[i].first + p);
-          if (decode) {
-            uint8_t* slot = workspace + (2 * i + p) * blocks * kMaxDecodedBlockBytes;
-            format.decode(views[i][p], blocks, slot);
-            views[i][p] = {slot, nullptr, nullptr};
-          }
-        }
-      }
-      for (int64_t row = chunk_begin; row < chunk_end; row += kTileRows) {
-        const int64_t rows = chunk_end - row < kTileRows ? chunk_end - row : kTileRows;
+      const UnitPanels panels(job, unit, chunk_end - chunk_begin, workspace);
+      int64_t tile = 0;
+      for (int64_t row = chunk_begin; row < chunk_end; ++tile) {
+        const int64_t rows = TileRowsAt(row, chunk_end, shared);
         const ActivationBlock* x = job.blocks + ActivationIndex(row, 0, blocks);
-        const int size = TileSizeIndex(rows);
         UnitResult result;
-        for (int i = 0; i < count; ++i) {
-          for (int p = 0; p < 2; ++p) {
-            const Ahead ahead =
-                FetchAhead(*pairs[i].matrix, pairs[i].first, (row - chunk_begin) / kTileRows,
-                           row_tiles, p, /*fetched=*/unit > begin);
-            tiles[i][size](views[i][p], blocks, x, result.y[i][p][0], ahead);
-          }
+        for (int i = 0; i < panels.count; ++i) {
+          const Ahead ahead =
+              FetchAhead(*panels.pairs[i].matrix, tile, tiles, /*first=*/unit == begin);
+          panels.tiles[i][TileSizeIndex(rows)](panels.views[i], blocks, x, result.y[i][0][0],
+                                               ahead);
         }
         FinishTile(job, unit, row, rows, result);
+        row += rows;
       }
     }
   }

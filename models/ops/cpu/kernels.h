@@ -39,9 +39,10 @@ struct GemmJob {
   const float* values = nullptr;  // [rows, values_stride]
   int64_t values_stride = 0;
   int64_t rows = 0;
+  bool spare_pipes = false;  // int8: see HasSparePipes; results have the same bits either way
 
   Epilogue epilogue = Epilogue::kStore;
-  float* out = nullptr;  // [rows, out_stride]
+  float* out = nullptr;  // [rows, out_stride]; null: `out_blocks` alone is wanted
   int64_t out_stride = 0;
   float multiplier = 1.0f;
   float softcap = 0.0f;

@@ -224,14 +224,18 @@ SKEP_INLINE Ints ShiftLeft16(Ints a) {
   return {_mm256_slli_epi16(a.low, kBits), _mm256_slli_epi16(a.high, kBits)};
 }
 
+// Four activations in every lane.
+SKEP_INLINE Ints LoadFour(const int8_t* activations) {
+  int32_t four;
+  std::memcpy(&four, activations, sizeof(four));
+  return SetInt(four);
+}
 // sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed, none -128). Bytes of at most
 // 127 are multiplied in pairs to 16 bits, which holds two products; larger ones are widened first,
 // those at even places apart from those at odd ones.
 template <bool kSmallBytes>
-SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, const int8_t* activations) {
-  int32_t four;
-  std::memcpy(&four, activations, sizeof(four));
-  const __m256i x = _mm256_set1_epi32(four);
+SKEP_INLINE Ints DotAddFour(Ints sum, Ints weights, Ints four) {
+  const __m256i x = four.low;
   if constexpr (kSmallBytes) {
     const __m256i ones = _mm256_set1_epi16(1);
     const __m256i low = _mm256_madd_epi16(_mm256_maddubs_epi16(weights.low, x), ones);
@@ -244,6 +248,10 @@ SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, const int8_t* activations) {
   const Ints odd = ShiftRight16<8>(weights);
   sum = AddInts(sum, {_mm256_madd_epi16(even.low, even_x), _mm256_madd_epi16(even.high, even_x)});
   return AddInts(sum, {_mm256_madd_epi16(odd.low, odd_x), _mm256_madd_epi16(odd.high, odd_x)});
+}
+template <bool kSmallBytes>
+SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, const int8_t* activations) {
+  return DotAddFour<kSmallBytes>(sum, weights, LoadFour(activations));
 }
 // sum * scale, rounded once, of a biased sum; see simd_avx512.h.
 SKEP_INLINE Vec ScaleShift(Vec scale) { return Mul(scale, Set(-kSumBiasFloat)); }

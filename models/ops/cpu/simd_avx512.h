@@ -134,6 +134,16 @@ SKEP_INLINE Ints DotAdd(Ints sum, Ints weights, const int8_t* activations) {
       : "v"(weights), "m"(*reinterpret_cast<const Four*>(activations)));
   return sum;
 }
+// Four activations in every lane.
+SKEP_INLINE Ints LoadFour(const int8_t* activations) {
+  int32_t four;
+  __builtin_memcpy(&four, activations, sizeof(four));
+  return SetInt(four);
+}
+template <bool kSmallBytes>
+SKEP_INLINE Ints DotAddFour(Ints sum, Ints weights, Ints four) {
+  return _mm512_dpbusd_epi32(sum, weights, four);
+}
 // sum[i] + weights[2i] * pair[0] + weights[2i + 1] * pair[1] of bfloat16 numbers, every lane of
 // `pair` holding the same two. Denormals count as zero. In assembly, because this file is compiled
 // for processors without it: see HasBfloatDots.

@@ -176,16 +176,25 @@ SKEP_INLINE Ints ShiftLeft16(const Ints& a) {
   return Bits<Ints>(Bits<Words>(a) << kBits);
 }
 SKEP_INLINE Ints AddInts(const Ints& a, const Ints& b) { return a + b; }
+// Four activations in every lane.
+SKEP_INLINE Ints LoadFour(const int8_t* activations) {
+  int32_t four;
+  std::memcpy(&four, activations, sizeof(four));
+  return SetInt(four);
+}
 // sum[i] + weights[4i..4i+3] (unsigned) . activations[0..3] (signed): bytes are taken out of their
 // 32-bit lanes by shifts.
 template <bool kSmallBytes>
-SKEP_INLINE Ints DotAdd(const Ints& sum, const Ints& weights, const int8_t* activations) {
+SKEP_INLINE Ints DotAddFour(const Ints& sum, const Ints& weights, const Ints& four) {
   Ints result = sum;
-  result += (weights & 255) * activations[0];
-  result += (weights >> 8 & 255) * activations[1];
-  result += (weights >> 16 & 255) * activations[2];
-  result += (weights >> 24 & 255) * activations[3];
+  for (int shift = 0; shift < 32; shift += 8) {
+    result += (weights >> shift & 255) * (four << (24 - shift) >> 24);
+  }
   return result;
+}
+template <bool kSmallBytes>
+SKEP_INLINE Ints DotAdd(const Ints& sum, const Ints& weights, const int8_t* activations) {
+  return DotAddFour<kSmallBytes>(sum, weights, LoadFour(activations));
 }
 // What the AVX-512 form of ScaleSum wants beside a scale: nothing here.
 SKEP_INLINE Vec ScaleShift(const Vec& scale) { return scale; }

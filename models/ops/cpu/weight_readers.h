@@ -23,14 +23,14 @@ SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
   for (int64_t i = 0; i < Reader::kStride; i += 64) Prefetch(ahead + i);
 }
 
-// What a tile fetches from memory for later: so many bytes a block, a multiple of 64, from `at` on.
-// May lie beyond the matrix: fetching has no effect but on caches.
+// What a tile fetches from memory for later, of each panel: so many bytes a block, a multiple of
+// 64, from `offset` behind the panel's start on. May lie beyond the matrix: only caches notice.
 struct Ahead {
-  const uint8_t* at = nullptr;
+  int64_t offset = 0;
   int64_t bytes_per_block = 0;
 };
-SKEP_INLINE void Fetch(const uint8_t* from, const uint8_t* to) {
-  for (; from < to; from += 64) PrefetchFar(from);
+SKEP_INLINE void Fetch(const uint8_t* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) PrefetchFar(from + i);
 }
 
 // --- scales --------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 // GEMM speed by weight type and number of rows, beside the machine's int8 peak measured in between.
 //
 //   kernels_bench [--threads=2] [--outputs=8192] [--columns=2048] [--seconds=0.3] [--copies=1]
-//                 [--types=Q4_0,Q4_K] [--rows=1,16] [--pack]
+//                 [--types=Q4_0,Q4_K] [--rows=1,16] [--spare-pipes=0] [--pack]
 //
+// --spare-pipes=1 or 0: the GEMM for processors of the other kind (see HasSparePipes).
 // With --pack, the speed of packing instead, in bytes of the file, on one thread.
 //
 // GOP/s counts a multiply and an add as two; "peak" is the share of the probe taken right before.
@@ -103,6 +104,7 @@ struct Bench {
   int64_t outputs;
   int64_t columns;
   int copies;
+  bool spare_pipes;
 
   void Pack(TensorType type) {
     Arena arena;
@@ -148,6 +150,7 @@ struct Bench {
       job.values = values;
       job.values_stride = columns;
       job.rows = m;
+      job.spare_pipes = spare_pipes;
       job.out = out_memory.Floats(m * outputs);
       job.out_stride = outputs;
       const double peak = MeasurePeak(pool);
@@ -193,7 +196,8 @@ int Main(int argc, char** argv) {
               std::atof(Option(argc, argv, "seconds", "0.3").c_str()),
               std::atoll(Option(argc, argv, "outputs", "8192").c_str()),
               std::atoll(Option(argc, argv, "columns", "2048").c_str()),
-              std::atoi(Option(argc, argv, "copies", "1").c_str())};
+              std::atoi(Option(argc, argv, "copies", "1").c_str()),
+              Option(argc, argv, "spare-pipes", HasSparePipes(*level) ? "1" : "0") == "1"};
   bool pack = false;
   for (int i = 1; i < argc; ++i) pack = pack || std::strcmp(argv[i], "--pack") == 0;
   pool.BeginStep();

@@ -201,7 +201,7 @@ struct Case {
 
 // y = W x by a level's kernel. `parts`: into how many calls the units are cut.
 inline std::vector<float> Multiply(const Kernels& kernels, const PackedMatrix& matrix,
-                                   const float* x, int64_t rows, int64_t parts = 1) {
+                                   const float* x, int64_t rows, int64_t parts, bool spare_pipes) {
   AlignedBlocks blocks(rows, matrix.columns());
   QuantiseRows(kernels, x, rows, matrix.columns(), blocks.data());
   std::vector<float> y(rows * matrix.rows(), -1.0f);
@@ -212,6 +212,7 @@ inline std::vector<float> Multiply(const Kernels& kernels, const PackedMatrix& m
   job.values = x;
   job.values_stride = matrix.columns();
   job.rows = rows;
+  job.spare_pipes = spare_pipes;
   job.out = y.data();
   job.out_stride = matrix.rows();
   const int64_t units = UnitsOf(matrix);
@@ -220,6 +221,11 @@ inline std::vector<float> Multiply(const Kernels& kernels, const PackedMatrix& m
                  reinterpret_cast<uint8_t*>(workspace.data()));
   }
   return y;
+}
+
+inline std::vector<float> Multiply(const Kernels& kernels, const PackedMatrix& matrix,
+                                   const float* x, int64_t rows, int64_t parts = 1) {
+  return Multiply(kernels, matrix, x, rows, parts, /*spare_pipes=*/false);
 }
 
 // Row lengths to try: one block and several, with and without whole tiles of 256.
