@@ -45,6 +45,12 @@ void Router::LimitToGroups(const RouterOptions& options) {
   }
 }
 
+void Router::Reserve(const RouterOptions& options) {
+  scores_.reserve(options.experts);
+  choice_.reserve(options.experts);
+  groups_.reserve(options.groups);
+}
+
 void Router::Choose(std::span<const float> logits, std::span<const float> correction,
                     const RouterOptions& options, int32_t* experts, float* weights) {
   if (options.score == RouterOptions::Score::kSparseMixer) {

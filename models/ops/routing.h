@@ -13,6 +13,9 @@ namespace skep::models {
 // Keeps its scratch from token to token.
 class Router final {
  public:
+  // Makes room, so that Choose allocates nothing.
+  void Reserve(const RouterOptions& options);
+
   // `logits` [options.experts] of one token; `correction` as in ExpertsArguments. Writes
   // options.used experts, best first, and their weights. Ties go to the lower index.
   void Choose(std::span<const float> logits, std::span<const float> correction,

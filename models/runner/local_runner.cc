@@ -28,9 +28,10 @@ LocalRunner::LocalRunner(LoadedModel loaded)
     : loaded_(std::move(loaded)),
       batch_(loaded_.info.cache, loaded_.max_batch_tokens, loaded_.max_sequences,
              loaded_.info.context_length),
-      workers_(loaded_.ops->threads(), Worker(loaded_.info.vocab_size)),
       max_logits_rows_(LogitsRows(loaded_)) {
   logits_ = loaded_.ops->MakeBuffer(max_logits_rows_, loaded_.info.vocab_size);
+  workers_.reserve(loaded_.ops->threads());
+  for (int i = 0; i < loaded_.ops->threads(); ++i) workers_.emplace_back(loaded_.info.vocab_size);
   uses_.reserve(loaded_.max_batch_tokens);
   row_ids_.reserve(max_logits_rows_);
 }

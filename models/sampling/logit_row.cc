@@ -54,6 +54,13 @@ const float* LogitRow::Stretch(size_t stretch, float (&tail)[kStretch]) const {
   return tail;
 }
 
+void LogitRow::Reserve(int64_t vocab_size) {
+  const size_t stretches = (static_cast<size_t>(vocab_size) + kStretch - 1) / kStretch;
+  largest_of_.reserve(stretches);
+  weight_of_.reserve(stretches);
+  order_.reserve(stretches);
+}
+
 void LogitRow::Read(std::span<const float> logits) {
   logits_ = logits;
   largest_of_.resize((logits.size() + kStretch - 1) / kStretch);

@@ -15,6 +15,9 @@ namespace skep::models {
 // Reuses its memory from row to row. Between Read and the last question the logits stay unchanged.
 class LogitRow final {
  public:
+  // Makes room for rows of so many logits.
+  void Reserve(int64_t vocab_size);
+
   // Looks at each logit once. `logits` is not empty.
   void Read(std::span<const float> logits);
 

@@ -30,6 +30,15 @@ double UniformDraw(uint64_t seed, uint32_t sequence_index, int64_t position) {
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
 }
 
+// Room for what draws usually consider; flat distributions take more when they come.
+Sampler::Sampler(int64_t vocab_size) : vocab_size_(vocab_size) {
+  const auto candidates = static_cast<size_t>(std::min<int64_t>(vocab_size, 1024));
+  row_.Reserve(vocab_size);
+  tokens_.reserve(candidates);
+  candidates_.reserve(candidates);
+  probabilities_.reserve(candidates);
+}
+
 void Sampler::ApplyBans(const SequenceView& sequence, std::span<float> logits) {
   const SamplingParams& p = *sequence.sampling;
   if (!p.allowed_token_ids.empty()) {

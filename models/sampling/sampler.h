@@ -15,7 +15,7 @@ namespace skep::models {
 // Reuses its memory; one per thread that samples.
 class Sampler final {
  public:
-  explicit Sampler(int64_t vocab_size) : vocab_size_(vocab_size) {}
+  explicit Sampler(int64_t vocab_size);
 
   // `logits` [vocab_size] is overwritten. Fills `result`, reusing its memory.
   void Sample(const SequenceView& sequence, std::span<float> logits, SampleResult& result);

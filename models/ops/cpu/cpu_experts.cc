@@ -35,6 +35,7 @@ void CpuOps::RouteTokens(const ExpertsArguments& a) {
   RunGemms({&job, 1});
   chosen_.resize(a.rows * used);
   weights_.resize(a.rows * used);
+  for (Router& router : routers_) router.Reserve(a.options);
   pool_.ParallelFor(a.rows, kRoutedAtOnce, [&](int64_t begin, int64_t end, int thread) {
     for (int64_t row = begin; row < end; ++row) {
       routers_[thread].Choose({logits + row * experts, static_cast<size_t>(experts)}, a.correction,
