@@ -100,10 +100,10 @@ that the fused kernels' logits have the same bits however a sequence is cut into
 """
 
 CLOSING = """
-Types that have kernels with integer dot products: Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K. F32, F16 and
-BF16 multiply in float32. The others stay quantised in memory and are decoded a panel at a time. Every
-block type of GGUF is decoded bit for bit as the gguf package does it (`dequantize_test`), Q1_0 and Q2_0
-too, for which there is no model in the table.
+Every quantised type has kernels with integer dot products, on activations rounded to 8 bits; F32 and F16
+multiply in float32, and so does BF16, but for AMD's processors with AVX512-BF16, where activations are
+rounded to it (within 1 % then). Every block type of GGUF is decoded bit for bit as the gguf package does
+it (`dequantize_test`), Q1_0 and Q2_0 too, for which there is no model in the table.
 
 The real model of the tests is SmolLM2-135M-Instruct in Q4_1: its greedy continuations and its perplexity
 are compared with llama.cpp's on the same file.
