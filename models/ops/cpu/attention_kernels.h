@@ -21,10 +21,14 @@ struct SplitRange {
 };
 
 // sums[r] += sum over t in [begin, end) of weights[r][t] * values[t], R rows and 16 N dimensions.
+// `next` will be read later.
 template <class Kv, int R, int N>
-SKEP_INLINE void AddValues(const float* weights, const typename Kv::Element* values, int64_t stride,
-                           int64_t begin, int64_t end, Vec (&sums)[R][N]) {
+SKEP_INLINE void AddValues(const float* weights, const typename Kv::Element* values,
+                           const typename Kv::Element* next, int64_t stride, int64_t begin,
+                           int64_t end, Vec (&sums)[R][N]) {
+  constexpr int kLine = 64 / (sizeof(typename Kv::Element) * kLanes);  // vectors in a cache line
   for (int64_t t = begin; t < end; ++t) {
+    for (int n = 0; n < N; n += kLine) Prefetch(next + t * stride + n * kLanes);
     Vec v[N];
     for (int n = 0; n < N; ++n) v[n] = Kv::At(values + t * stride + n * kLanes);
 #pragma GCC unroll 4
@@ -75,8 +79,10 @@ SKEP_INLINE void WeighRange(const HeadBlocks<Kv>& blocks, int64_t block_size,
     const int64_t start = block * block_size;
     const int64_t first = range.begin > start ? range.begin - start : 0;
     const int64_t last = range.end - start < block_size ? range.end - start : block_size;
-    AddValues<Kv, R, N>(weights + start - range.start, blocks.Values(block) + dimension, stride,
-                        first, last, sums);
+    const typename Kv::Element* values = blocks.Values(block) + dimension;
+    const bool ends = start + block_size >= range.end;
+    const typename Kv::Element* next = ends ? values : blocks.Values(block + 1) + dimension;
+    AddValues<Kv, R, N>(weights + start - range.start, values, next, stride, first, last, sums);
   }
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) {
@@ -106,7 +112,7 @@ inline void WeighBlock(const float* weights, const float* values, int64_t stride
     for (int r = 0; r < R; ++r) {
       for (int n = 0; n < N; ++n) sums[r][n] = Load(out + r * stride + d + n * kLanes);
     }
-    AddValues<KvF32, R, N>(weights, values + d, stride, begin, end, sums);
+    AddValues<KvF32, R, N>(weights, values + d, values + d, stride, begin, end, sums);
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
       for (int n = 0; n < N; ++n) Store(out + r * stride + d + n * kLanes, sums[r][n]);

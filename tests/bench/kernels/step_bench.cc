@@ -39,13 +39,16 @@ std::string Option(int argc, char** argv, const std::string& name, const std::st
 
 class StepBench {
  public:
-  explicit StepBench(ModelRunner& runner) : runner_(runner) { sampling_.temperature = 0.0f; }
+  // No sequence is longer than `max_tokens`.
+  StepBench(ModelRunner& runner, int64_t max_tokens) : runner_(runner), max_tokens_(max_tokens) {
+    sampling_.temperature = 0.0f;
+  }
 
   // Sequences 0 .. streams - 1 compute `count` tokens from `first` on.
   void Step(int streams, int64_t first, int32_t count) {
     const CacheLayout& cache = runner_.info().cache;
     const int64_t blocks = (first + count + cache.block_size - 1) / cache.block_size;
-    const int64_t stride = kMaxTokens / cache.block_size;
+    const int64_t stride = (max_tokens_ + cache.block_size - 1) / cache.block_size;
     plan_.Clear();
     tokens_.resize(streams);
     tables_.resize(streams);
@@ -79,10 +82,9 @@ class StepBench {
     }
   }
 
-  static constexpr int64_t kMaxTokens = 1024;
-
  private:
   ModelRunner& runner_;
+  const int64_t max_tokens_;
   SamplingParams sampling_;
   Plan plan_;
   StepResult result_;
@@ -129,9 +131,14 @@ int Main(int argc, char** argv) {
   const auto number = [&](const char* name, const char* fallback) {
     return std::atoi(Option(argc, argv, name, fallback).c_str());
   };
+  const int repeats = number("repeats", "3");
+  const int prompt = number("prompt", "512");
+  const int context = number("context", "128");
+  const int steps = number("steps", "32");
+  const int64_t max_tokens = std::max(prompt, context + steps);
   models::RunnerOptions options;
   options.threads = number("threads", "2");
-  options.context_length = StepBench::kMaxTokens;
+  options.context_length = max_tokens;
   options.kv_cache_memory = int64_t{3} << 30;
   options.ops = Option(argc, argv, "ops", "fused");
   absl::StatusOr<std::unique_ptr<ModelRunner>> runner = models::LoadModelRunner(argv[1], options);
@@ -139,11 +146,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", std::string(runner.status().message()).c_str());
     return 1;
   }
-  StepBench bench(**runner);
-  const int repeats = number("repeats", "3");
-  const int prompt = number("prompt", "512");
-  const int context = number("context", "128");
-  const int steps = number("steps", "32");
+  StepBench bench(**runner, max_tokens);
   Rates prefill;
   for (int i = 0; i < repeats; ++i) prefill.Measure(prompt, [&] { bench.Step(1, 0, prompt); });
   prefill.Report("prefill", prompt);
@@ -151,7 +154,10 @@ int Main(int argc, char** argv) {
   for (size_t at; (at = list.find(',')) != std::string::npos; list.erase(0, at + 1)) {
     const int streams = std::atoi(list.substr(0, at).c_str());
     if (streams < 1) continue;
-    for (int first = 0; first < context; first += 8) bench.Step(streams, first, 8);
+    const int chunk = std::max(8, 512 / streams);
+    for (int first = 0; first < context; first += chunk) {
+      bench.Step(streams, first, std::min(chunk, context - first));
+    }
     Rates decode;
     for (int i = 0; i < repeats; ++i) {
       decode.Measure(int64_t{streams} * steps, [&] {
