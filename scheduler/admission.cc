@@ -81,9 +81,9 @@ absl::Status CheckRequest(const Request& request, const SchedulerOptions& option
     return invalid("the prompt has ", prompt, " tokens, must be 1 to ", longest,
                    ": the context holds ", options.context_length);
   }
-  if (pool && prompt > options.max_batch_tokens) {
-    return invalid("the prompt has ", prompt, " tokens, must be at most ", options.max_batch_tokens,
-                   ": pooling runs it in one step");
+  if (options.whole_prompts && prompt > options.max_batch_tokens) {
+    return invalid("the prompt has ", prompt, " tokens, must be at most max_batch_tokens (",
+                   options.max_batch_tokens, "): the model reads a prompt whole, in one step");
   }
   const SamplingParams& sampling = request.sampling;
   if (sampling.n < 1 || sampling.n > options.max_sequences || (pool && sampling.n != 1)) {
@@ -106,26 +106,28 @@ int64_t MaxSequenceTokens(const Request& request, const SchedulerOptions& option
 }
 
 int32_t BlocksForRequest(const CacheManager& cache, int group, int64_t num_tokens,
-                         int64_t shared_tokens, int32_t num_sequences) {
+                         int64_t prompt_tokens, int32_t num_sequences, bool whole_prompts) {
+  const int64_t size = cache.block_size();
   const int64_t each = cache.BlocksFor(group, num_tokens);
   const int64_t unshared = each * num_sequences;
   // A window may have left the shared blocks behind: then they save nothing.
-  const bool whole = each == (num_tokens + cache.block_size() - 1) / cache.block_size();
-  const int64_t shared = whole ? shared_tokens / cache.block_size() * (num_sequences - 1) : 0;
+  const bool all_held = each == (num_tokens + size - 1) / size;
+  const int64_t shared = all_held ? prompt_tokens / size * (num_sequences - 1) : 0;
+  // What is computed in one step is held in one step, window or not.
+  const int64_t at_once = whole_prompts ? (prompt_tokens + size - 1) / size : 0;
   return static_cast<int32_t>(
-      std::min<int64_t>(unshared - shared, std::numeric_limits<int32_t>::max()));
+      std::min<int64_t>(std::max(unshared - shared, at_once), std::numeric_limits<int32_t>::max()));
 }
 
 absl::Status CheckFits(const Request& request, const SchedulerOptions& options,
                        const CacheManager& cache) {
-  // The last token is sampled, never computed; a pooled prompt runs in one row, window or not.
-  const bool pool = request.kind == RequestKind::kPool;
-  const int64_t tokens = MaxSequenceTokens(request, options) - (pool ? 0 : 1);
+  // The last token is sampled, never computed.
+  const int64_t sampled = request.kind == RequestKind::kPool ? 0 : 1;
+  const int64_t tokens = MaxSequenceTokens(request, options) - sampled;
   const int64_t prompt = static_cast<int64_t>(request.prompt.size());
   for (int group = 0; group < cache.num_groups(); ++group) {
-    const int64_t needed = pool
-                               ? (tokens + cache.block_size() - 1) / cache.block_size()
-                               : BlocksForRequest(cache, group, tokens, prompt, request.sampling.n);
+    const int64_t needed =
+        BlocksForRequest(cache, group, tokens, prompt, request.sampling.n, options.whole_prompts);
     if (needed > cache.pool(group).total()) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the request needs ", needed, " cache blocks of ", cache.block_size(), " tokens (prompt ",

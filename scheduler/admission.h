@@ -20,9 +20,10 @@ absl::Status CheckRequest(const Request& request, const SchedulerOptions& option
 int64_t MaxSequenceTokens(const Request& request, const SchedulerOptions& options);
 
 // Blocks that a group needs for `num_sequences` sequences of `num_tokens` tokens in the cache that
-// share a prompt of `shared_tokens`. With this many, they can be computed to the end.
+// share a prompt of `prompt_tokens`, which is computed in one step if `whole_prompts`. With this
+// many, they can be computed to the end.
 int32_t BlocksForRequest(const CacheManager& cache, int group, int64_t num_tokens,
-                         int64_t shared_tokens, int32_t num_sequences);
+                         int64_t prompt_tokens, int32_t num_sequences, bool whole_prompts);
 
 // FAILED_PRECONDITION if the request does not fit in the pools even alone.
 absl::Status CheckFits(const Request& request, const SchedulerOptions& options,

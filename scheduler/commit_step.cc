@@ -26,10 +26,12 @@ FinishReason ReasonToEnd(const SamplingParams& sampling, TokenId token, int64_t 
 
 absl::Status Scheduler::Impl::Commit(const StepResult& result, double now, Events& events) {
   if (!in_flight_) return absl::InternalError("no step is in flight");
-  if (result.step != step_number_ || result.samples.size() != samples_.size()) {
-    return absl::InternalError(absl::StrCat("the result is of step ", result.step, " with ",
-                                            result.samples.size(), " samples; in flight is step ",
-                                            step_number_, " with ", samples_.size()));
+  if (result.step != step_number_ || result.samples.size() != samples_.size() ||
+      result.pooled.size() != num_pools_) {
+    return absl::InternalError(
+        absl::StrCat("the result is of step ", result.step, " with ", result.samples.size(),
+                     " samples and ", result.pooled.size(), " pooled prompts; in flight is step ",
+                     step_number_, " with ", samples_.size(), " and ", num_pools_));
   }
   for (size_t i = 0; i < result.prompt_logprobs.size(); ++i) {
     const PromptLogprob& logprob = result.prompt_logprobs[i];
@@ -59,7 +61,7 @@ void Scheduler::Impl::CommitRow(const Row& row, const StepResult& result, Events
   for (int32_t i = row.first_sample; i < row.first_sample + row.num_samples; ++i) {
     AppendSample(*samples_[i], result.samples[i], i, events);
   }
-  if (request.request.kind == RequestKind::kPool) sequence.finish = FinishReason::kStop;
+  if (row.pool >= 0) FoldPool(row, result, events);
 }
 
 // The prompt is computed: from here on every sequence goes its own way.
@@ -70,6 +72,23 @@ void Scheduler::Impl::Part(RequestState& request, const Sequence& leader) {
     sequence.computed = leader.computed;
   }
   request.parted = true;
+}
+
+// Keeps what a pooled prompt has come to; its last row ends the request.
+void Scheduler::Impl::FoldPool(const Row& row, const StepResult& result, Events& events) {
+  Sequence& sequence = *row.sequence;
+  if (sequence.finish != FinishReason::kNone) return;
+  const PoolResult& pooled = result.pooled[row.pool];
+  if (pooled.status != SampleStatus::kOk) {
+    sequence.finish = FinishReason::kError;
+  } else if (sequence.computed < sequence.request->prompt_length()) {
+    sequence.pooled = pooled.values;
+  } else {
+    SchedulerEvent event = MakeEvent(SchedulerEvent::Kind::kPooled, sequence);
+    event.result = row.pool;
+    events.push_back(event);
+    sequence.finish = FinishReason::kStop;
+  }
 }
 
 void Scheduler::Impl::AppendSample(Sequence& sequence, const SampleResult& sample, int32_t result,
@@ -120,6 +139,7 @@ void Scheduler::Impl::EndStep() {
   }
   rows_.clear();
   samples_.clear();
+  num_pools_ = 0;
   in_flight_ = false;
 }
 

@@ -45,6 +45,17 @@ struct PlanRow {
   // [prompt_logprobs_from, first_token + count) inside this row and below prompt_length - 1 are
   // reported. -1: none.
   int64_t prompt_logprobs_from = -1;
+
+  // Of a pooled prompt: the entry of Plan::pools that takes in this row's hidden states. -1: none
+  // of them is wanted.
+  int32_t pool = -1;
+};
+
+// A pooled prompt at one of its rows. It is folded row by row: what comes of a row is `before` of
+// the next, so that the runner keeps nothing between steps and a step that failed can be run again.
+struct PoolView {
+  Pooling pooling = Pooling::kLast;
+  std::span<const float> before;  // [hidden_size]; empty at the first row
 };
 
 // A copy inside the state store, done before the rows run: the fork of a partly filled block
@@ -61,6 +72,7 @@ struct Plan {
   std::vector<BlockCopy> snapshots;   // recurrent groups: done after the rows ran
   std::vector<PlanRow> rows;          // decodes first, then prefill chunks
   std::vector<SequenceView> samples;  // see PlanRow::first_sample
+  std::vector<PoolView> pools;        // see PlanRow::pool
   int32_t num_tokens = 0;             // sum of the rows' counts
 
   bool empty() const { return rows.empty(); }
@@ -69,6 +81,7 @@ struct Plan {
     snapshots.clear();
     rows.clear();
     samples.clear();
+    pools.clear();
     num_tokens = 0;
   }
 };
@@ -81,7 +94,9 @@ struct TokenLogprob {
 
 enum class SampleStatus {
   kOk,
-  kInvalidLogits,  // NaN, or no token left to choose from: this sequence fails, no other
+  // NaN, or no token left to choose from; of a pooled prompt, a value that is not finite. This
+  // sequence fails, no other.
+  kInvalidLogits,
 };
 
 // Parallel to Plan::samples.
@@ -100,9 +115,19 @@ struct PromptLogprob {
   std::vector<TokenLogprob> top;
 };
 
+// Parallel to Plan::pools.
+struct PoolResult {
+  SampleStatus status = SampleStatus::kOk;
+  // [hidden_size], of hidden states after the final norm. kMean: the sum so far, in which the
+  // tokens were added one after another in order of position, in float32: its bits do not depend on
+  // how the prompt was cut. kFirst, kLast: the one token's.
+  std::vector<float> values;
+};
+
 struct StepResult {
   uint64_t step = 0;
   std::vector<SampleResult> samples;
+  std::vector<PoolResult> pooled;
   std::vector<PromptLogprob> prompt_logprobs;
 };
 

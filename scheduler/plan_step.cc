@@ -14,8 +14,7 @@ void Scheduler::Impl::Plan(double now, const StepCosts& costs, skep::Plan& plan,
   Sweep(now, events);
   ExpelPausedSheltered(events);
   PlanDecodes(events);
-  PlanPrefills(costs, events);
-  PlanAdmissions(costs, events);
+  if (PlanPrefills(costs, events)) PlanAdmissions(costs, events);
   EmitPlan(plan);
 }
 
@@ -38,37 +37,45 @@ void Scheduler::Impl::PlanDecodes(Events& events) {
   }
 }
 
-void Scheduler::Impl::PlanPrefills(const StepCosts& costs, Events& events) {
+// False if the step is full: nobody is admitted to what is left while one who runs could not use
+// it.
+bool Scheduler::Impl::PlanPrefills(const StepCosts& costs, Events& events) {
   order_.assign(running_.begin(), running_.end());
   for (RequestState* request : order_) {
     if (!request->running || request->paused()) continue;
     for (Sequence& sequence : request->sequences) {
       if (request->Remaining(sequence) <= 1 || sequence.planned > 0) continue;
-      if (!PlanPrefill(sequence, costs, events)) return;
+      if (!PlanPrefill(sequence, costs, events)) return false;
     }
   }
+  return true;
 }
 
-// Tokens of prefill that the step can still take on for a request; 0 if it cannot take the
-// request's smallest piece, which for a pooled prompt is the whole.
-int32_t Scheduler::Impl::RoomInStep(const RequestState& request, const StepCosts& costs) const {
-  const bool whole = request.request.kind == RequestKind::kPool;
+// How many of a sequence's next tokens can only be computed together.
+int64_t Scheduler::Impl::SmallestPiece(const Sequence& sequence) const {
+  if (!options_.whole_prompts) return 1;
+  return std::max<int64_t>(sequence.request->prompt_length() - sequence.computed, 1);
+}
+
+// Tokens of prefill that the step can still take on for a sequence; 0 if it cannot take its
+// smallest piece.
+int32_t Scheduler::Impl::RoomInStep(const Sequence& sequence, const StepCosts& costs) const {
+  const int64_t piece = SmallestPiece(sequence);
   // What cannot be cut into chunks may take longer than a step should.
   const int32_t min_tokens =
-      whole && step_.prefill_tokens == 0 ? options_.max_batch_tokens : cache_.block_size();
+      piece > 1 && step_.prefill_tokens == 0 ? options_.max_batch_tokens : cache_.block_size();
   const int32_t room =
       PrefillRoom(options_, costs, step_.decode_rows, step_.prefill_tokens, min_tokens);
-  return whole && room < request.prompt_length() ? 0 : std::max(room, 0);
+  return room < piece ? 0 : room;
 }
 
 // Plans the next chunk of a sequence. False if the step is full.
 bool Scheduler::Impl::PlanPrefill(Sequence& sequence, const StepCosts& costs, Events& events) {
   RequestState& request = *sequence.request;
-  const int32_t room = RoomInStep(request, costs);
+  const int32_t room = RoomInStep(sequence, costs);
   if (room == 0) return false;
   const int64_t count = std::min<int64_t>(request.Remaining(sequence), room);
-  const bool whole = request.request.kind == RequestKind::kPool;
-  if (!MakeRoom(sequence, whole ? count : 1, events)) return true;
+  if (!MakeRoom(sequence, SmallestPiece(sequence), events)) return true;
   AddToStep(sequence, cache_.Fit(sequence.blocks, sequence.computed, count), /*decode=*/false);
   return true;
 }
@@ -97,7 +104,7 @@ void Scheduler::Impl::AddToStep(Sequence& sequence, int64_t count, bool decode) 
 
 void Scheduler::Impl::PlanAdmissions(const StepCosts& costs, Events& events) {
   while (RequestState* request = NextToAdmit()) {
-    if (RoomInStep(*request, costs) == 0) return;
+    if (RoomInStep(*request->leader(), costs) == 0) return;
     if (!MakeRoomToAdmit(*request, events)) return;
     Admit(*request, events);
     if (!PlanPrefill(*request->leader(), costs, events)) return;
@@ -131,13 +138,14 @@ bool Scheduler::Impl::MakeRoomToAdmit(RequestState& request, Events& events) {
 
 int32_t Scheduler::Impl::MatchPrefix(RequestState& request, BlocksPerGroup& in_use) {
   const Sequence& leader = *request.leader();
-  // The last token's logits are needed, and those of the prompt's tokens that are to be reported.
+  // The last token's logits or hidden state are needed, and those of the prompt's tokens that are
+  // to be reported.
   int64_t limit = request.TargetLength(leader) - 1;
   if (request.request.sampling.prompt_logprobs >= 0 &&
       request.next_prompt_logprob < request.prompt_length() - 1) {
     limit = std::min(limit, request.next_prompt_logprob);
   }
-  if (!leader.blocks.publishes) limit = 0;
+  if (!leader.blocks.publishes || request.pools_all_tokens()) limit = 0;
   return cache_.Match(leader.tokens, limit, leader.blocks.salt, in_use);
 }
 
@@ -150,12 +158,10 @@ bool Scheduler::Impl::FitsBesideRunning(RequestState& request, const BlocksPerGr
     if (!sequence.done) longest = std::max(longest, sequence.tokens.size());
   }
   const int64_t tokens = static_cast<int64_t>(longest);
-  const bool whole = request.request.kind == RequestKind::kPool;
   for (int group = 0; group < cache_.num_groups(); ++group) {
     const BlockPool& pool = cache_.pool(group);
-    const int64_t needed = whole ? (tokens + cache_.block_size() - 1) / cache_.block_size()
-                                 : BlocksForRequest(cache_, group, tokens, request.prompt_length(),
-                                                    request.num_live());
+    const int64_t needed = BlocksForRequest(cache_, group, tokens, request.prompt_length(),
+                                            request.num_live(), options_.whole_prompts);
     const int64_t spare = static_cast<int64_t>(std::ceil(options_.watermark * pool.total()));
     if (std::max<int64_t>(needed - in_use[group], 0) + spare > pool.available()) return false;
   }
@@ -175,7 +181,7 @@ void Scheduler::Impl::Admit(RequestState& request, Events& events) {
   }
   request.started = true;
   stats_.prompt_tokens += request.prompt_length();
-  if (leader.blocks.publishes) {
+  if (leader.blocks.publishes && !request.pools_all_tokens()) {
     stats_.prefix_queries += request.prompt_length();
     stats_.prefix_hits += leader.computed;
   }
@@ -219,6 +225,11 @@ void Scheduler::Impl::EmitRow(Sequence& sequence, skep::Plan& plan) {
       ++row.num_samples;
     }
   }
+  if (request.request.kind == RequestKind::kPool &&
+      (request.pools_all_tokens() || end == request.prompt_length())) {
+    row.pool = static_cast<int32_t>(num_pools_++);
+    plan.pools.push_back({request.request.pooling, sequence.pooled});
+  }
   const int64_t wanted_end = std::min(end, request.prompt_length() - 1);
   if (request.request.sampling.prompt_logprobs >= 0 && request.next_prompt_logprob < wanted_end) {
     row.prompt_logprobs_from = std::max(request.next_prompt_logprob, row.first_token);
@@ -227,7 +238,7 @@ void Scheduler::Impl::EmitRow(Sequence& sequence, skep::Plan& plan) {
                      sequence.copies.begin() + sequence.num_copies);
   plan.rows.push_back(row);
   plan.num_tokens += row.count;
-  rows_.push_back({&sequence, row.count, row.first_sample, row.num_samples});
+  rows_.push_back({&sequence, row.count, row.first_sample, row.num_samples, row.pool});
 }
 
 }  // namespace skep

@@ -14,14 +14,15 @@ namespace skep {
 
 enum class RequestKind {
   kGenerate,
-  kPool,  // embeddings and encoders: the prompt runs as one row, nothing is sampled or cached
+  kPool,  // an embedding: ends when its prompt is computed; nothing is sampled
 };
 
 struct Request {
   RequestId id = 0;
-  std::vector<TokenId> prompt;  // not empty, shorter than the context
+  std::vector<TokenId> prompt;  // not empty; shorter than the context, or as long where pooled
   SamplingParams sampling;
   RequestKind kind = RequestKind::kGenerate;
+  Pooling pooling = Pooling::kLast;  // kPool
 
   // As in vLLM, a lower value is more urgent. See SchedulerOptions::ageing_seconds.
   int32_t priority = 0;

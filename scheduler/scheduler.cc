@@ -47,7 +47,7 @@ absl::Status Scheduler::CheckInvariants() const { return impl_->CheckInvariants(
 
 Scheduler::Impl::Impl(SchedulerOptions options)
     : options_(std::move(options)),
-      cache_(options_.layout, options_.prefix_cache, options_.hash_key) {
+      cache_(options_.layout, options_.prefix_cache && !options_.whole_prompts, options_.hash_key) {
   stats_.num_groups = cache_.num_groups();
   const size_t sequences = options_.max_sequences;
   running_.reserve(sequences);
@@ -84,8 +84,8 @@ absl::StatusOr<SequenceId> Scheduler::Impl::Submit(Request request) {
     sequence.request = state.get();
     sequence.tokens.reserve(state->max_tokens);
     sequence.tokens.assign(wanted.prompt.begin(), wanted.prompt.end());
-    const bool cached = !wanted.bypass_prefix_cache && wanted.kind == RequestKind::kGenerate;
-    cache_.Prepare(sequence.blocks, state->max_tokens, wanted.cache_salt, cached);
+    cache_.Prepare(sequence.blocks, state->max_tokens, wanted.cache_salt,
+                   /*cached=*/!wanted.bypass_prefix_cache);
     sequences_[sequence.id] = &sequence;
   }
   Enqueue(waiting_, *state);
@@ -192,6 +192,7 @@ void Scheduler::Impl::ReleaseSequence(Sequence& sequence) {
   sequence.computed = 0;
   sequence.num_copies = 0;
   sequence.planned = 0;
+  sequence.pooled.clear();
 }
 
 void Scheduler::Impl::Preempt(RequestState& request, Eviction why, Events& events) {

@@ -58,6 +58,7 @@ class Scheduler::Impl final {
     int32_t count = 0;
     int32_t first_sample = 0;
     int32_t num_samples = 0;
+    int32_t pool = -1;
   };
 
   // scheduler.cc: ending and preempting.
@@ -73,9 +74,10 @@ class Scheduler::Impl final {
   // plan_step.cc.
   void ExpelPausedSheltered(Events& events);
   void PlanDecodes(Events& events);
-  void PlanPrefills(const StepCosts& costs, Events& events);
+  bool PlanPrefills(const StepCosts& costs, Events& events);
   void PlanAdmissions(const StepCosts& costs, Events& events);
-  int32_t RoomInStep(const RequestState& request, const StepCosts& costs) const;
+  int64_t SmallestPiece(const Sequence& sequence) const;
+  int32_t RoomInStep(const Sequence& sequence, const StepCosts& costs) const;
   bool MakeRoom(Sequence& sequence, int64_t count, Events& events);
   RequestState* NextToAdmit();
   bool MakeRoomToAdmit(RequestState& request, Events& events);
@@ -90,6 +92,7 @@ class Scheduler::Impl final {
   // commit_step.cc.
   void CommitRow(const Row& row, const StepResult& result, Events& events);
   void Part(RequestState& request, const Sequence& leader);
+  void FoldPool(const Row& row, const StepResult& result, Events& events);
   void AppendSample(Sequence& sequence, const SampleResult& sample, int32_t result, Events& events);
   void EndStep();
 
@@ -106,6 +109,7 @@ class Scheduler::Impl final {
   uint64_t step_number_ = 0;
   std::vector<Row> rows_;
   std::vector<Sequence*> samples_;  // parallel to Plan::samples
+  size_t num_pools_ = 0;            // of Plan::pools
 
   uint64_t num_submitted_ = 0;
   SequenceId next_sequence_ = 1;

@@ -31,6 +31,9 @@ struct SchedulerOptions {
   int32_t max_preemptions = 3;
 
   bool prefix_cache = true;
+  // The model looks ahead within a prompt: a prompt is computed in one step, and no other request
+  // can use its blocks. (What follows it, after a preemption, may come in chunks.)
+  bool whole_prompts = false;
   uint64_t hash_key = 0;  // random and secret, drawn once a process
 };
 

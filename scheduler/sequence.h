@@ -35,6 +35,8 @@ struct Sequence {
   int32_t planned = 0;  // tokens; 0: not part of it
   int32_t num_copies = 0;
   std::array<BlockCopy, kMaxCacheGroups> copies;
+
+  std::vector<float> pooled;  // kPool: what the rows so far have come to (see PoolView)
 };
 
 // A request is a group of n sequences that is admitted, preempted and cancelled together. Until its
@@ -60,6 +62,11 @@ struct RequestState {
     int32_t live = 0;
     for (const Sequence& sequence : sequences) live += sequence.done ? 0 : 1;
     return live;
+  }
+
+  // The hidden states of tokens before the last are wanted too: none may come from the cache.
+  bool pools_all_tokens() const {
+    return request.kind == RequestKind::kPool && request.pooling != Pooling::kLast;
   }
 
   // The first live sequence, or nullptr.

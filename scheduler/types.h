@@ -39,6 +39,13 @@ struct CacheLayout {
   std::vector<CacheGroupSpec> groups;
 };
 
+// How the hidden states of a prompt's tokens become one vector.
+enum class Pooling {
+  kLast,   // the last token's: of a causal model, the one that has seen them all
+  kMean,   // the mean of all
+  kFirst,  // the first token's, which encoders call CLS
+};
+
 enum class FinishReason {
   kNone,       // still running
   kStop,       // an end-of-sequence id, a stop id or a stop string

@@ -54,10 +54,15 @@ TEST(Admission, RefusesRequestsThatCanNeverRun) {
       {"max_tokens", [](auto& r) { r.sampling.max_tokens = std::numeric_limits<int>::min(); }},
       {"arrival", [](auto& r) { r.arrival = std::nan(""); }},
       {"deadline", [](auto& r) { r.deadline = std::nan(""); }},
-      {"pooling",
+      {"the prompt has 65 tokens, must be 1 to 64",
        [](auto& r) {
          r.kind = RequestKind::kPool;
-         r.prompt.resize(17);
+         r.prompt.resize(65);
+       }},
+      {"n is 2, must be 1 to 1",
+       [](auto& r) {
+         r.kind = RequestKind::kPool;
+         r.sampling.n = 2;
        }},
   };
   Driver driver(SmallOptions());
@@ -96,6 +101,20 @@ TEST(Admission, AWindowBoundsWhatARequestNeeds) {
   options.layout.groups[0].num_blocks = 1;
   Driver smaller(options);
   EXPECT_FALSE(smaller.scheduler->Submit(MakeRequest(1, 30, 30)).ok());
+}
+
+TEST(Admission, APromptThatIsReadWholeFitsAStepAndThePools) {
+  SchedulerOptions options = SmallOptions();
+  options.whole_prompts = true;
+  options.layout.groups[0] = {StateKind::kSlidingWindow, 5, 3, 0};
+  Driver driver(options);
+  const absl::Status status = driver.scheduler->Submit(MakeRequest(1, 17, 4)).status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at most max_batch_tokens (16)"));
+  // While it is computed, what has left the window is held too: four blocks, and there are three.
+  EXPECT_EQ(driver.scheduler->Submit(MakeRequest(1, 13, 4)).status().code(),
+            StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(driver.scheduler->Submit(MakeRequest(1, 12, 30)).ok());
 }
 
 TEST(Admission, AFullQueueAndALiveIdAreRefused) {

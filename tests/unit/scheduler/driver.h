@@ -1,4 +1,5 @@
-// Runs a scheduler step by step behind a model that always samples the same token.
+// Runs a scheduler step by step behind a model that always samples the same token, and whose pooled
+// prompts come to the number of tokens that were pooled.
 #ifndef SKEP_TESTS_UNIT_SCHEDULER_DRIVER_H_
 #define SKEP_TESTS_UNIT_SCHEDULER_DRIVER_H_
 
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -57,6 +59,13 @@ class Driver {
     result.step = plan.step;
     result.samples.resize(plan.samples.size());
     for (SampleResult& sample : result.samples) sample = {SampleStatus::kOk, token, {}, {}};
+    result.pooled.resize(plan.pools.size());
+    for (const PlanRow& row : plan.rows) {
+      if (row.pool < 0) continue;
+      const std::span<const float> before = plan.pools[row.pool].before;
+      const float tokens = before.empty() ? 0.0f : before[0];
+      result.pooled[row.pool] = {SampleStatus::kOk, {tokens + static_cast<float>(row.count)}};
+    }
     EXPECT_TRUE(scheduler->Commit(result, now, events).ok());
     EXPECT_TRUE(scheduler->CheckInvariants().ok()) << scheduler->CheckInvariants();
   }

@@ -24,6 +24,20 @@ TokenId ExpectedToken(const SamplingParams& sampling, uint32_t index,
   return static_cast<TokenId>(hash % 12);
 }
 
+float ExpectedState(std::span<const TokenId> tokens) {
+  uint64_t hash = 1;
+  for (TokenId token : tokens) hash = MixHash(hash, static_cast<uint64_t>(token));
+  return static_cast<float>(hash % 1000);
+}
+
+float ExpectedPooled(Pooling pooling, std::span<const TokenId> prompt) {
+  if (pooling == Pooling::kFirst) return ExpectedState(prompt.first(1));
+  if (pooling == Pooling::kLast) return ExpectedState(prompt);
+  float sum = 0;
+  for (size_t i = 1; i <= prompt.size(); ++i) sum += ExpectedState(prompt.first(i));
+  return sum;
+}
+
 NaiveCache::NaiveCache(const CacheLayout& layout) : layout_(layout) {
   for (const CacheGroupSpec& group : layout.groups) {
     content_.emplace_back(static_cast<size_t>(group.num_blocks) * layout.block_size, kGarbage);

@@ -24,6 +24,12 @@ uint64_t MixHash(uint64_t a, uint64_t b);
 TokenId ExpectedToken(const SamplingParams& sampling, uint32_t index,
                       std::span<const TokenId> tokens);
 
+// The hidden state of the last of `tokens`: a whole number, so that sums of them are exact.
+float ExpectedState(std::span<const TokenId> tokens);
+
+// What the pooled hidden states of `prompt` come to.
+float ExpectedPooled(Pooling pooling, std::span<const TokenId> prompt);
+
 // For every (group, block, offset) the identity of the token computed there: a hash of the whole
 // prefix that ends in it and of the salt.
 class NaiveCache {
@@ -71,6 +77,7 @@ struct RequestModel {
   bool waited_unpaused = false;  // during the current plan, from its start
   bool preempted_now = false;    // by the current plan
   bool tolerates_error = false;  // a fault was injected
+  bool pooled = false;
   FinishReason cancelled = FinishReason::kNone;
   int32_t preemptions = 0;      // for want of blocks
   int32_t recomputations = 0;   // of any cause

@@ -323,19 +323,5 @@ TEST(Scheduler, RefusesAResultOfAnotherStep) {
   EXPECT_EQ(driver.Count(Kind::kToken), 1);
 }
 
-TEST(Scheduler, APooledPromptRunsWholeAndEndsWithItsStep) {
-  Driver driver(SmallOptions());
-  driver.Submit(MakeRequest(1, 2, 20));
-  driver.Step();
-  Request pooled = MakeRequest(2, 15, 1);
-  pooled.kind = RequestKind::kPool;
-  const SequenceId id = driver.Submit(pooled);
-  driver.Step();
-  ASSERT_NE(driver.Row(id), nullptr);
-  EXPECT_EQ(driver.Row(id)->count, 15);
-  EXPECT_EQ(driver.Row(id)->num_samples, 0);
-  EXPECT_EQ(driver.Find(Kind::kSequenceFinished, 2)->reason, FinishReason::kStop);
-}
-
 }  // namespace
 }  // namespace skep

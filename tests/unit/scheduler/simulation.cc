@@ -44,6 +44,7 @@ void Simulation::DrawOptions() {
   options_.max_step_seconds = Chance(0.3) ? 0.5 : 0.0;
   options_.max_preemptions = static_cast<int32_t>(Draw(1, 3));
   options_.prefix_cache = Chance(0.85);
+  options_.whole_prompts = Chance(0.25);
   options_.hash_key = random_();
   costs_ = {0.1, 0.05 * static_cast<double>(Draw(0, 2)), 0.02};
   to_submit_ = static_cast<int32_t>(Draw(2, pressure_ ? 20 : 12));
@@ -78,8 +79,9 @@ Request Simulation::DrawRequest() {
   if (Chance(0.1)) request.deadline = now_ + static_cast<double>(Draw(0, 30));
   if (Chance(0.3)) request.cache_salt = "other tenant";
   request.bypass_prefix_cache = Chance(0.1);
-  if (Chance(0.05)) {
+  if (Chance(0.15)) {
     request.kind = RequestKind::kPool;
+    request.pooling = static_cast<Pooling>(Draw(0, 2));
     request.sampling.n = 1;
     request.sampling.prompt_logprobs = -1;
   }
@@ -216,11 +218,35 @@ void Simulation::FillResult() {
     if (broken) Owner(view.id)->tolerates_error = true;
     result_.samples[i].token = ExpectedToken(*view.sampling, view.index, view.tokens);
   }
+  FillPooled();
   for (const PlanRow& row : plan_.rows) {
     if (row.prompt_logprobs_from < 0) continue;
     const int64_t end = std::min(row.first_token + row.count, row.sequence.prompt_length - 1);
     for (int64_t i = row.prompt_logprobs_from; i < end; ++i) {
       result_.prompt_logprobs.push_back({row.sequence.id, i + 1, {}, {}});
+    }
+  }
+}
+
+// Folds as the model runner does, row by row.
+void Simulation::FillPooled() {
+  result_.pooled.assign(plan_.pools.size(), PoolResult{});
+  for (const PlanRow& row : plan_.rows) {
+    if (row.pool < 0) continue;
+    const PoolView& pool = plan_.pools[row.pool];
+    PoolResult& result = result_.pooled[row.pool];
+    if (Chance(0.1 * fault_rate_)) {
+      result.status = SampleStatus::kInvalidLogits;
+      Owner(row.sequence.id)->tolerates_error = true;
+    }
+    result.values.assign(pool.before.begin(), pool.before.end());
+    for (int64_t i = row.first_token; i < row.first_token + row.count; ++i) {
+      const float state = ExpectedState(row.sequence.tokens.first(i + 1));
+      if (pool.pooling == Pooling::kLast || result.values.empty()) {
+        result.values = {state};
+      } else if (pool.pooling == Pooling::kMean) {
+        result.values[0] += state;
+      }
     }
   }
 }

@@ -25,6 +25,7 @@ class Simulation final {
   const SchedulerStats& stats() const { return stats_; }
   int64_t prefix_shared_rows() const { return shared_rows_; }
   int64_t num_copies() const { return num_copies_; }
+  int64_t num_pooled() const { return num_pooled_; }
 
  private:
   // simulation.cc: the world.
@@ -38,6 +39,7 @@ class Simulation final {
   void RunAndCommit();
   void Publish();
   void FillResult();
+  void FillPooled();
 
   // simulation_checks.cc: the judge.
   void Fail(const std::string& what);
@@ -45,12 +47,14 @@ class Simulation final {
   void CheckPlan();
   void CheckRow(const PlanRow& row);
   void CheckSamples(const PlanRow& row, const RequestModel& request);
+  void CheckPool(const PlanRow& row, const RequestModel& request);
   void CheckBudgets();
   void CheckNotIdle();
   void CheckOrder();
   void CheckEvents(bool planning, bool aborting);
   void CheckEvent(const SchedulerEvent& event, bool planning, bool aborting);
   void CheckToken(const SchedulerEvent& event, RequestModel& request, SequenceModel& sequence);
+  void CheckPooled(const SchedulerEvent& event, RequestModel& request);
   void CheckFinished(const SchedulerEvent& event, RequestModel& request, SequenceModel& sequence,
                      bool planning);
   void CheckEnd();
@@ -87,6 +91,7 @@ class Simulation final {
   int64_t aborts_ = 0;
   int64_t shared_rows_ = 0;
   int64_t num_copies_ = 0;
+  int64_t num_pooled_ = 0;
 };
 
 }  // namespace skep

@@ -56,6 +56,9 @@ void Simulation::CheckPlan() {
     for (BlockId block : row.block_tables[0]) digest_ = MixHash(digest_, block);
   }
   Check(num_samples == plan_.samples.size(), "samples without a row");
+  const auto pooled = [](const PlanRow& row) { return row.pool >= 0; };
+  Check(std::count_if(plan_.rows.begin(), plan_.rows.end(), pooled) == std::ssize(plan_.pools),
+        "pools without a row");
   if (!error_.empty()) return;
   stats_ = scheduler_->GetStats();
   if (const absl::Status good = scheduler_->CheckInvariants(); !good.ok()) Fail(good.ToString());
@@ -85,19 +88,41 @@ void Simulation::CheckRow(const PlanRow& row) {
     Check(row.first_token == computed->second, "a row that leaves a gap or repeats");
   } else if (fresh) {
     Check(row.first_token % options_.layout.block_size == 0, "half a block was cached");
-    Check(row.first_token == 0 ||
-              (options_.prefix_cache && !IsPool(*request) && !request->request.bypass_prefix_cache),
+    Check(row.first_token == 0 || (options_.prefix_cache && !options_.whole_prompts &&
+                                   !request->request.bypass_prefix_cache),
           "a prefix hit where there is no prefix cache");
     shared_rows_ += row.first_token > 0 ? 1 : 0;
   }
   request->running = true;
-  Check(!IsPool(*request) || row.count == length, "a pooled prompt in pieces");
+  Check(!options_.whole_prompts || row.first_token >= PromptLength(*request) ||
+            (row.first_token == 0 && end >= PromptLength(*request)),
+        "a prompt in pieces where it must be whole");
   const int64_t due = request->prompt_logprobs;
   const bool report = request->request.sampling.prompt_logprobs >= 0 &&
                       due - 1 < std::min(end, PromptLength(*request) - 1);
   Check(row.prompt_logprobs_from == (report ? due - 1 : -1), "prompt logprobs from elsewhere");
   Check(!report || row.first_token <= due - 1, "a prompt logprob was skipped");
   CheckSamples(row, *request);
+  CheckPool(row, *request);
+}
+
+void Simulation::CheckPool(const PlanRow& row, const RequestModel& request) {
+  const Pooling pooling = request.request.pooling;
+  const bool all = pooling != Pooling::kLast;
+  const bool ends = row.first_token + row.count == PromptLength(request);
+  Check((row.pool >= 0) == (IsPool(request) && (all || ends)), "pooled or not");
+  if (row.pool < 0) return;
+  Check(row.pool < static_cast<int32_t>(plan_.pools.size()), "a pool that is not there");
+  if (!error_.empty()) return;
+  const PoolView& pool = plan_.pools[row.pool];
+  Check(pool.pooling == pooling, "another pooling");
+  if (!all || row.first_token == 0) {
+    Check(pool.before.empty(), "folded before its first token");
+    return;
+  }
+  const auto done = row.sequence.tokens.first(row.first_token);
+  Check(pool.before.size() == 1 && pool.before[0] == ExpectedPooled(pooling, done),
+        "what was folded before is lost");
 }
 
 void Simulation::CheckSamples(const PlanRow& row, const RequestModel& request) {
@@ -119,7 +144,6 @@ void Simulation::CheckSamples(const PlanRow& row, const RequestModel& request) {
 void Simulation::CheckBudgets() {
   int32_t tokens = 0;
   int32_t decodes = 0;
-  bool pool = false;
   bool chunks = false;
   for (const PlanRow& row : plan_.rows) {
     const RequestModel& request = *Owner(row.sequence.id);
@@ -128,13 +152,12 @@ void Simulation::CheckBudgets() {
     chunks = chunks || row.count > 1;
     decodes += decode ? 1 : 0;
     tokens += row.count;
-    pool = pool || IsPool(request);
   }
   Check(tokens == plan_.num_tokens && tokens <= options_.max_batch_tokens, "the token budget");
   const double seconds = costs_.fixed_seconds + decodes * costs_.seconds_per_decode_row +
                          (tokens - decodes) * costs_.seconds_per_prefill_token;
-  Check(options_.max_step_seconds == 0 || costs_.seconds_per_prefill_token == 0 || pool ||
-            tokens - decodes <= options_.layout.block_size ||
+  Check(options_.max_step_seconds == 0 || costs_.seconds_per_prefill_token == 0 ||
+            options_.whole_prompts || tokens - decodes <= options_.layout.block_size ||
             seconds <= options_.max_step_seconds + 1e-9,
         "the time budget");
   int32_t sequences = 0;
@@ -173,12 +196,13 @@ void Simulation::CheckNotIdle() {
       const bool planned = std::any_of(
           request.sequences.begin(), request.sequences.end(),
           [&](const SequenceModel& sequence) { return planned_.contains(sequence.id); });
-      Check(planned || !room || available < 2 || IsPool(request), "a running request was left out");
+      Check(planned || !room || available < 2 || options_.whole_prompts,
+            "a running request was left out");
     } else {
       any_waits = true;
       all_could_start = all_could_start && WorstBlocks(request) <= available &&
                         stats_.sequences + request.live() <= options_.max_sequences &&
-                        request.preemptions < options_.max_preemptions && !IsPool(request);
+                        request.preemptions < options_.max_preemptions && !options_.whole_prompts;
     }
   }
   Check(!any_waits || !all_could_start || !room, "a waiting request was left out");
@@ -197,9 +221,9 @@ void Simulation::CheckOrder() {
     }
   }
   // Whoever runs gets on, or one ahead of it does: nobody waits for those behind.
+  if (options_.whole_prompts) return;  // but for a prompt that the step cannot take
   const RequestModel* first = nullptr;
   for (const auto& [id, request] : requests_) {
-    if (request.running && IsPool(request)) return;
     if (!request.running || request.paused()) continue;
     if (first == nullptr || rank(request) < rank(*first)) first = &request;
   }
@@ -266,6 +290,10 @@ void Simulation::CheckEvent(const SchedulerEvent& event, bool planning, bool abo
     case Kind::kPromptLogprob:
       Check(!planning && event.position == request.prompt_logprobs++, "prompt logprobs in order");
       break;
+    case Kind::kPooled:
+      Check(!planning, "pooled without a step");
+      CheckPooled(event, request);
+      break;
     case Kind::kSequenceFinished:
       CheckFinished(event, request, *sequence, planning);
       break;
@@ -303,6 +331,19 @@ void Simulation::CheckToken(const SchedulerEvent& event, RequestModel& request,
   }
 }
 
+void Simulation::CheckPooled(const SchedulerEvent& event, RequestModel& request) {
+  Check(IsPool(request) && !request.pooled && request.cancelled == FinishReason::kNone,
+        "pooled without need");
+  request.pooled = true;
+  ++num_pooled_;
+  const bool there =
+      event.result >= 0 && event.result < static_cast<int32_t>(result_.pooled.size());
+  Check(there &&
+            result_.pooled[event.result].values ==
+                std::vector<float>{ExpectedPooled(request.request.pooling, request.request.prompt)},
+        "another embedding");
+}
+
 void Simulation::CheckFinished(const SchedulerEvent& event, RequestModel& request,
                                SequenceModel& sequence, bool planning) {
   Check(!sequence.done, "finished twice");
@@ -315,7 +356,7 @@ void Simulation::CheckFinished(const SchedulerEvent& event, RequestModel& reques
   } else if (sequence.expected != FinishReason::kNone) {
     Check(event.reason == sequence.expected, "a wrong reason");
   } else if (event.reason == FinishReason::kStop) {
-    Check(IsPool(request) && !planning, "stopped for nothing");
+    Check(request.pooled && !planning, "stopped for nothing");
   } else if (event.reason == FinishReason::kError) {
     Check(request.tolerates_error, "failed for nothing");
   } else if (event.reason == FinishReason::kDeadline) {

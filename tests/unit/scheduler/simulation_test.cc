@@ -13,6 +13,7 @@ TEST(SchedulerSimulation, AgreesWithTheNaiveModel) {
   int64_t preemptions = 0;
   int64_t hits = 0;
   int64_t copies = 0;
+  int64_t pooled = 0;
   for (uint64_t seed = 1; seed <= kRuns; ++seed) {
     Simulation simulation(seed);
     const std::string error = simulation.Run();
@@ -21,12 +22,14 @@ TEST(SchedulerSimulation, AgreesWithTheNaiveModel) {
     preemptions += simulation.stats().preemptions;
     hits += simulation.prefix_shared_rows();
     copies += simulation.num_copies();
+    pooled += simulation.num_pooled();
   }
   // The runs did meet what they are meant to test.
   EXPECT_GT(tokens, static_cast<int64_t>(10 * kRuns));
   EXPECT_GT(preemptions, static_cast<int64_t>(kRuns / 10));
   EXPECT_GT(hits, static_cast<int64_t>(kRuns / 10));
   EXPECT_GT(copies, static_cast<int64_t>(kRuns / 10));
+  EXPECT_GT(pooled, static_cast<int64_t>(kRuns / 10));
 }
 
 TEST(SchedulerSimulation, IsDeterministic) {
