@@ -1,4 +1,5 @@
-// The seam between the engine's loop and tensors: a Plan goes in, sampled tokens come out.
+// The seam between the engine's loop and tensors: a Plan goes in, sampled tokens and pooled hidden
+// states come out.
 #ifndef SKEP_MODELS_RUNNER_H_
 #define SKEP_MODELS_RUNNER_H_
 
@@ -39,8 +40,8 @@ struct ModelInfo {
   int64_t weight_bytes = 0;
   std::vector<TokenId> eos_token_ids;  // from generation_config.json and config.json; may be empty
   SamplingDefaults sampling_defaults;
-  // Attention looks ahead within a prompt: a prompt is computed in one step, all of it, and no other
-  // sequence can take over its keys and values.
+  // Attention looks ahead within a prompt: a prompt is computed in one step, all of it, and no
+  // other sequence can take over its keys and values.
   bool whole_prompts = false;
   bool generates = true;  // false: an encoder, whose hidden states are all that it gives
   CacheLayout cache;

@@ -1,5 +1,6 @@
 #include "models/layers/decoder.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace skep::models {
@@ -43,6 +44,15 @@ void Decoder::Forward(const StepInput& input) {
 void Decoder::Logits(std::span<const int32_t> row_ids, at::Tensor& logits) {
   ops_.Logits(*head_input_, row_ids, head_, options_.logits_multiplier, options_.logits_softcap,
               logits);
+}
+
+void Decoder::Hidden(std::span<const int32_t> row_ids, at::Tensor& hidden) {
+  const at::Tensor& values = head_input_->values;
+  const float* from = values.data_ptr<float>();
+  float* to = hidden.data_ptr<float>();
+  for (const int32_t row : row_ids) {
+    to = std::copy_n(from + row * values.stride(0), options_.hidden, to);
+  }
 }
 
 }  // namespace skep::models

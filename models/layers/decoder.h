@@ -26,6 +26,7 @@ class Decoder final : public Model {
   int64_t vocab_size() const override { return vocab_size_; }
   void Forward(const StepInput& input) override;
   void Logits(std::span<const int32_t> row_ids, at::Tensor& logits) override;
+  void Hidden(std::span<const int32_t> row_ids, at::Tensor& hidden) override;
   void EndStep() override { ops_.EndStep(); }
 
  private:

@@ -3,8 +3,9 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
 #include <exception>
+#include <numeric>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -15,6 +16,9 @@ namespace {
 
 // Logits of this many bytes are held at once; prompts that want them all are done in parts.
 constexpr int64_t kLogitsBytes = int64_t{48} << 20;
+
+// Hidden states of this many tokens are read at once.
+constexpr int32_t kHiddenRows = 32;
 
 int64_t LogitsRows(const LoadedModel& loaded) {
   const int64_t fit = kLogitsBytes / (loaded.info.vocab_size * static_cast<int64_t>(sizeof(float)));
@@ -32,8 +36,24 @@ LocalRunner::LocalRunner(LoadedModel loaded)
   logits_ = loaded_.ops->MakeBuffer(max_logits_rows_, loaded_.info.vocab_size);
   workers_.reserve(loaded_.ops->threads());
   for (int i = 0; i < loaded_.ops->threads(); ++i) workers_.emplace_back(loaded_.info.vocab_size);
+  hidden_ = loaded_.ops->MakeBuffer(kHiddenRows, loaded_.info.hidden_size);
   uses_.reserve(loaded_.max_batch_tokens);
-  row_ids_.reserve(max_logits_rows_);
+  row_ids_.reserve(std::max<int64_t>(max_logits_rows_, kHiddenRows));
+}
+
+absl::Status LocalRunner::CheckPool(const PlanRow& row, const Plan& plan) const {
+  if (row.pool < 0) return absl::OkStatus();
+  if (row.pool >= static_cast<int32_t>(plan.pools.size())) {
+    return absl::InternalError(absl::StrCat("plan ", plan.step, ": a row goes into pool ", row.pool,
+                                            " of ", plan.pools.size()));
+  }
+  const PoolView& pool = plan.pools[row.pool];
+  const bool first = row.first_token == 0 || pool.pooling == Pooling::kLast;
+  const int64_t expected = first ? 0 : loaded_.info.hidden_size;
+  if (static_cast<int64_t>(pool.before.size()) == expected) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("plan ", plan.step, ": a row at ", row.first_token,
+                                          " of a pooled prompt goes on from ", pool.before.size(),
+                                          " values instead of ", expected));
 }
 
 absl::Status LocalRunner::CheckPlan(const Plan& plan) const {
@@ -46,6 +66,7 @@ absl::Status LocalRunner::CheckPlan(const Plan& plan) const {
       return absl::InternalError(
           absl::StrCat("plan ", plan.step, ": row of ", row.count, " tokens at ", row.first_token));
     }
+    if (absl::Status status = CheckPool(row, plan); !status.ok()) return status;
     for (int32_t i = 0; i < row.count; ++i) {
       const TokenId id = row.sequence.tokens[row.first_token + i];
       if (id < 0 || id >= loaded_.info.vocab_size) {
@@ -86,21 +107,66 @@ absl::Status LocalRunner::Wait(Handle handle, StepResult& result) {
 void LocalRunner::Run(const Plan& plan, StepResult& result) {
   result.step = plan.step;
   result.samples.resize(plan.samples.size());
+  result.pooled.resize(plan.pools.size());
   result.prompt_logprobs.clear();
   for (const BlockCopy& copy : plan.copies) loaded_.state->Copy(*loaded_.ops, copy);
   if (!plan.rows.empty()) {
     const absl::Cleanup end_step = [&] { loaded_.model->EndStep(); };
     loaded_.model->Forward(batch_.Build(plan));
-    CollectLogitsUses(plan, result);
-    for (size_t first = 0; first < uses_.size(); first += max_logits_rows_) {
-      const size_t count = std::min<size_t>(max_logits_rows_, uses_.size() - first);
-      row_ids_.clear();
-      for (size_t i = 0; i < count; ++i) row_ids_.push_back(uses_[first + i].token_index);
-      loaded_.model->Logits(row_ids_, logits_);
-      UseAllLogits(plan, first, count, result);
-    }
+    RunLogits(plan, result);
+    RunPools(plan, result);
   }
   for (const BlockCopy& copy : plan.snapshots) loaded_.state->Copy(*loaded_.ops, copy);
+}
+
+void LocalRunner::RunLogits(const Plan& plan, StepResult& result) {
+  CollectLogitsUses(plan, result);
+  for (size_t first = 0; first < uses_.size(); first += max_logits_rows_) {
+    const size_t count = std::min<size_t>(max_logits_rows_, uses_.size() - first);
+    row_ids_.clear();
+    for (size_t i = 0; i < count; ++i) row_ids_.push_back(uses_[first + i].token_index);
+    loaded_.model->Logits(row_ids_, logits_);
+    UseAllLogits(plan, first, count, result);
+  }
+}
+
+void LocalRunner::RunPools(const Plan& plan, StepResult& result) {
+  int32_t start = 0;
+  for (const PlanRow& row : plan.rows) {
+    const int32_t first = std::exchange(start, start + row.count);
+    if (row.pool < 0) continue;
+    const PoolView& pool = plan.pools[row.pool];
+    PoolResult& pooled = result.pooled[row.pool];
+    pooled.values.assign(pool.before.begin(), pool.before.end());
+    if (pool.pooling == Pooling::kMean) {
+      AddHidden(first, row.count, pooled.values);
+    } else if (pool.pooling == Pooling::kLast) {
+      pooled.values.clear();
+      AddHidden(first + row.count - 1, 1, pooled.values);
+    } else if (row.first_token == 0) {
+      AddHidden(first, 1, pooled.values);
+    }
+    const bool finite = std::all_of(pooled.values.begin(), pooled.values.end(),
+                                    [](float value) { return std::isfinite(value); });
+    pooled.status = finite ? SampleStatus::kOk : SampleStatus::kInvalidLogits;
+  }
+}
+
+void LocalRunner::AddHidden(int32_t first, int32_t count, std::vector<float>& sum) {
+  const int64_t size = loaded_.info.hidden_size;
+  for (int32_t done = 0; done < count; done += kHiddenRows) {
+    row_ids_.resize(std::min(count - done, kHiddenRows));
+    std::iota(row_ids_.begin(), row_ids_.end(), first + done);
+    loaded_.model->Hidden(row_ids_, hidden_);
+    const float* hidden = hidden_.data_ptr<float>();
+    for (size_t row = 0; row < row_ids_.size(); ++row, hidden += size) {
+      if (sum.empty()) {
+        sum.assign(hidden, hidden + size);
+        continue;
+      }
+      for (int64_t i = 0; i < size; ++i) sum[i] += hidden[i];
+    }
+  }
 }
 
 void LocalRunner::CollectLogitsUses(const Plan& plan, StepResult& result) {

@@ -1,4 +1,4 @@
-// The model runner of one process and one device: batch building, forward pass, sampling.
+// The model runner of one process and one device: batch building, forward pass, sampling, pooling.
 #ifndef SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
 #define SKEP_MODELS_RUNNER_LOCAL_RUNNER_H_
 
@@ -36,7 +36,12 @@ class LocalRunner final : public ModelRunner {
   };
 
   absl::Status CheckPlan(const Plan& plan) const;
+  absl::Status CheckPool(const PlanRow& row, const Plan& plan) const;
   void Run(const Plan& plan, StepResult& result);
+  void RunLogits(const Plan& plan, StepResult& result);
+  void RunPools(const Plan& plan, StepResult& result);
+  // Adds the hidden states of the batch's rows [first, first + count), one after another, to `sum`.
+  void AddHidden(int32_t first, int32_t count, std::vector<float>& sum);
   void CollectLogitsUses(const Plan& plan, StepResult& result);
   void AddLogitsUse(LogitsUse use, StepResult& result);
   // Samples from the logits of uses_[first, first + count), on all threads.
@@ -58,6 +63,7 @@ class LocalRunner final : public ModelRunner {
   std::vector<Worker> workers_;
   at::Tensor logits_;  // [max_logits_rows_, vocab]
   int64_t max_logits_rows_;
+  at::Tensor hidden_;  // [kHiddenRows, hidden_size]
   std::vector<LogitsUse> uses_;
   std::vector<int32_t> row_ids_;
   const Plan* submitted_ = nullptr;

@@ -75,6 +75,29 @@ float FakeLogprob(std::span<const TokenId> tokens, TokenId next) {
   return -static_cast<float>(Mix(Hash(tokens), next) % 1000) / 100.0f;
 }
 
+std::vector<float> FakeHidden(std::span<const TokenId> prompt, int64_t position,
+                              const ModelInfo& model) {
+  const uint64_t seen = Hash(model.whole_prompts ? prompt : prompt.first(position + 1));
+  std::vector<float> hidden;
+  for (int64_t i = 0; i < model.hidden_size; ++i) {
+    const uint64_t value = Mix(Mix(seen, static_cast<uint64_t>(position)), i + 1) % 200;
+    hidden.push_back(static_cast<float>(value) - 100.0f);
+  }
+  return hidden;
+}
+
+std::vector<float> FakePooled(std::span<const TokenId> prompt, Pooling pooling,
+                              const ModelInfo& model) {
+  const auto length = static_cast<int64_t>(prompt.size());
+  if (pooling == Pooling::kLast) return FakeHidden(prompt, length - 1, model);
+  std::vector<float> sum = FakeHidden(prompt, 0, model);
+  for (int64_t p = 1; p < length && pooling == Pooling::kMean; ++p) {
+    const std::vector<float> hidden = FakeHidden(prompt, p, model);
+    for (size_t i = 0; i < sum.size(); ++i) sum[i] += hidden[i];
+  }
+  return sum;
+}
+
 std::vector<TokenId> FakeGeneration(std::vector<TokenId> prompt, uint32_t index,
                                     const SamplingParams& sampling, const ModelInfo& model) {
   const auto prompt_length = static_cast<int64_t>(prompt.size());
@@ -95,6 +118,7 @@ ModelInfo FakeModelInfo(int64_t vocab_size, int32_t num_blocks, int32_t block_si
   info.device = "none";
   info.vocab_size = vocab_size;
   info.context_length = 512;
+  info.hidden_size = 6;
   info.cache.block_size = block_size;
   info.cache.groups = {{.kind = StateKind::kFullAttention, .num_blocks = num_blocks}};
   return info;
@@ -123,6 +147,7 @@ absl::Status FakeRunner::Wait(Handle, StepResult& result) {
   }
   result.step = plan.step;
   result.samples.resize(plan.samples.size());
+  result.pooled.resize(plan.pools.size());
   result.prompt_logprobs.clear();
   for (const BlockCopy& copy : plan.copies) Copy(copy);
   for (const PlanRow& row : plan.rows) {
@@ -131,6 +156,10 @@ absl::Status FakeRunner::Wait(Handle, StepResult& result) {
     for (int32_t i = row.first_sample; i < row.first_sample + row.num_samples; ++i) {
       result.samples[i] =
           whole ? Sample(plan.samples[i]) : SampleResult{.status = SampleStatus::kInvalidLogits};
+    }
+    if (row.pool >= 0) {
+      result.pooled[row.pool] = whole ? PoolHidden(row, plan.pools[row.pool])
+                                      : PoolResult{.status = SampleStatus::kInvalidLogits};
     }
     ReportPrompt(row, result);
     control_->tokens += row.count;
@@ -170,6 +199,11 @@ void FakeRunner::Write(const PlanRow& row) {
 
 bool FakeRunner::Reads(const PlanRow& row) {
   bool whole = true;
+  if (info_.whole_prompts && row.first_token < row.sequence.prompt_length &&
+      (row.first_token > 0 || row.count < row.sequence.prompt_length)) {
+    ++control_->wrong_reads;
+    whole = false;
+  }
   for (size_t group = 0; group < pools_.size(); ++group) {
     const CacheGroupSpec& spec = info_.cache.groups[group];
     const bool window = spec.kind == StateKind::kSlidingWindow;
@@ -197,6 +231,22 @@ SampleResult FakeRunner::Sample(const SequenceView& sequence) {
   if (sampling.logprobs >= 0) {
     result.chosen = LogprobOf(sequence.tokens, result.token, 1);
     result.top = Top(sequence.tokens, sampling.logprobs);
+  }
+  return result;
+}
+
+PoolResult FakeRunner::PoolHidden(const PlanRow& row, const PoolView& pool) const {
+  if (control_->invalid_logits != nullptr && control_->invalid_logits(row.sequence)) {
+    return {.status = SampleStatus::kInvalidLogits};
+  }
+  PoolResult result{.values = {pool.before.begin(), pool.before.end()}};
+  for (int64_t p = row.first_token; p < row.first_token + row.count; ++p) {
+    const std::vector<float> hidden = FakeHidden(row.sequence.tokens, p, info_);
+    if (pool.pooling == Pooling::kLast || result.values.empty()) {
+      result.values = hidden;
+    } else if (pool.pooling == Pooling::kMean) {
+      for (size_t i = 0; i < hidden.size(); ++i) result.values[i] += hidden[i];
+    }
   }
   return result;
 }

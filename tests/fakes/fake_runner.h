@@ -1,5 +1,6 @@
-// A model without tensors: the next token is a hash of all tokens before it. It keeps what a real
-// cache would keep, block by block, and checks that every token a row reads is there.
+// A model without tensors: the next token, and the hidden state of one, is a hash of all tokens
+// before it. It keeps what a real cache would keep, block by block, and checks that every token a
+// row reads is there, and in a model that reads prompts whole, that the row holds its whole prompt.
 #ifndef SKEP_TESTS_FAKES_FAKE_RUNNER_H_
 #define SKEP_TESTS_FAKES_FAKE_RUNNER_H_
 
@@ -22,6 +23,13 @@ TokenId FakeNextToken(std::span<const TokenId> tokens, int64_t prompt_length, ui
                       const SamplingParams& sampling, int64_t vocab_size);
 // Its log-probability of `next` after `tokens`.
 float FakeLogprob(std::span<const TokenId> tokens, TokenId next);
+// Its hidden state of the token at `position` of a prompt, [hidden_size]: whole numbers that depend
+// on the tokens up to there, or on all of them where the model reads prompts whole.
+std::vector<float> FakeHidden(std::span<const TokenId> prompt, int64_t position,
+                              const ModelInfo& model);
+// What pooling the whole prompt gives; of kMean, the sum.
+std::vector<float> FakePooled(std::span<const TokenId> prompt, Pooling pooling,
+                              const ModelInfo& model);
 // All that sequence `index` generates by itself: up to eos, a stop id, max_tokens or the context.
 std::vector<TokenId> FakeGeneration(std::vector<TokenId> prompt, uint32_t index,
                                     const SamplingParams& sampling, const ModelInfo& model);
@@ -31,7 +39,7 @@ struct FakeRunnerControl {
   // Called on the loop's thread before a step runs; an error, or an exception, fails it. Set before
   // the engine starts.
   std::function<absl::Status(const Plan&)> before_step;
-  // Whether the logits of a sequence are NaN. The same.
+  // Whether the logits of a sequence, or the hidden states of a pooled prompt, are NaN. The same.
   std::function<bool(const SequenceView&)> invalid_logits;
 
   std::atomic<int64_t> delay_microseconds{0};  // a step takes
@@ -63,6 +71,7 @@ class FakeRunner final : public ModelRunner {
   void Write(const PlanRow& row);
   bool Reads(const PlanRow& row);
   SampleResult Sample(const SequenceView& sequence);
+  PoolResult PoolHidden(const PlanRow& row, const PoolView& pool) const;
   void ReportPrompt(const PlanRow& row, StepResult& result);
 
   const ModelInfo info_;

@@ -162,5 +162,38 @@ TEST(RunnerTest, RefusesAPlanThatDoesNotFitTheModel) {
   EXPECT_TRUE(fine.Step().ok());
 }
 
+TEST(RunnerTest, RefusesAPoolThatDoesNotFitTheModel) {
+  const auto runner = Load("llama_tied/float32");
+  const std::vector<TokenId> tokens = {1, 5, 9, 7};
+  const std::vector<BlockId> table = {0};
+  SamplingParams sampling;
+  const auto run = [&](int64_t first_token, int32_t pool, const std::vector<float>& before) {
+    PlanRow row;
+    row.sequence.id = 1;
+    row.sequence.tokens = tokens;
+    row.sequence.prompt_length = 4;
+    row.sequence.sampling = &sampling;
+    row.first_token = first_token;
+    row.count = 2;
+    row.pool = pool;
+    row.block_tables[0] = table;
+    Plan plan;
+    plan.step = 1;
+    plan.rows.push_back(row);
+    plan.pools.push_back({Pooling::kMean, before});
+    const auto handle = runner->Submit(plan);
+    if (!handle.ok()) return handle.status();
+    StepResult result;
+    return runner->Wait(*handle, result);
+  };
+  const size_t hidden = runner->info().hidden_size;
+  EXPECT_EQ(run(0, 1, {}).code(), absl::StatusCode::kInternal);  // there is one pool, number 0
+  EXPECT_EQ(run(0, 0, std::vector<float>(hidden)).code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(run(0, 0, {}).ok());
+  EXPECT_EQ(run(2, 0, {}).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(run(2, 0, std::vector<float>(hidden - 1)).code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(run(2, 0, std::vector<float>(hidden)).ok());
+}
+
 }  // namespace
 }  // namespace skep::models
