@@ -38,6 +38,7 @@ struct EngineOptions {
 
   // Caps on single fields.
   int32_t max_n = 16;
+  int32_t max_inputs = 256;  // of one embedding request
   int32_t max_stop_strings = 16;
   int32_t max_stop_string_bytes = 1024;
   int32_t max_logprobs = 20;
@@ -63,6 +64,7 @@ class EngineObserver {
     FinishReason reason = FinishReason::kNone;  // of the last sequence to end
     int64_t prompt_tokens = 0;
     int64_t generated_tokens = 0;
+    bool embedding = false;  // an input of Embed: `prefill` lasts until its end, `decode` is zero
     absl::Duration queued, prefill, decode, total;
   };
   virtual ~EngineObserver() = default;
@@ -109,13 +111,19 @@ class Engine {
   // tokenising, generating) happens in the background and is read from the stream.
   virtual absl::StatusOr<std::unique_ptr<ResponseStream>> Generate(GenerationRequest request) = 0;
 
+  // The same for embeddings: the stream has an event Embeddings with those of all inputs, then
+  // RequestDone; or, when one input fails, RequestDone alone. Each input is admitted and runs as a
+  // request of its own.
+  virtual absl::StatusOr<std::unique_ptr<ResponseStream>> Embed(EmbeddingRequest request) = 0;
+
   // The chat template's text for `prompt`, without generating.
   virtual absl::StatusOr<RenderedChat> RenderChat(const ChatPrompt& prompt) const = 0;
 
   virtual EngineStats Stats() const = 0;
 
-  // Generates a few tokens and checks that they are possible ones. Before it succeeded, and again
-  // when the loop has work but has not finished a step for `stuck_after`, Healthy() fails.
+  // Generates a few tokens, or embeds one where the model does not generate, and checks that what
+  // comes out is possible. Before it succeeded, and again when the loop has work but has not
+  // finished a step for `stuck_after`, Healthy() fails.
   virtual absl::Status SelfTest() = 0;
   virtual absl::Status Healthy(absl::Duration stuck_after = absl::Seconds(60)) const = 0;
 

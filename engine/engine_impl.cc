@@ -1,6 +1,7 @@
 #include "engine/engine_impl.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <limits>
@@ -9,17 +10,21 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "engine/embedding.h"
+#include "engine/embedding_call.h"
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/inbox.h"
 #include "engine/live_request.h"
 #include "engine/loop.h"
+#include "engine/prompt_checks.h"
 #include "engine/self_test.h"
 #include "engine/stream.h"
 #include "engine/validate.h"
@@ -55,6 +60,7 @@ absl::Status CheckOptions(const EngineOptions& options) {
       {"max_waiting_per_tenant", options.max_waiting_per_tenant, 0},
       {"max_waiting_prompt_bytes_per_tenant", options.max_waiting_prompt_bytes_per_tenant, 0},
       {"max_n", options.max_n, 1},
+      {"max_inputs", options.max_inputs, 1},
       {"max_stop_strings", options.max_stop_strings, 0},
       {"max_stop_string_bytes", options.max_stop_string_bytes, 0},
       {"max_logprobs", options.max_logprobs, 0},
@@ -88,6 +94,7 @@ SchedulerOptions MakeSchedulerOptions(const EngineOptions& options, const ModelI
                          kInternalRequests,
           .max_step_seconds = options.max_step_seconds,
           .prefix_cache = options.prefix_cache,
+          .whole_prompts = model.whole_prompts,
           .hash_key = RandomKey()};
 }
 
@@ -177,38 +184,68 @@ absl::StatusOr<std::unique_ptr<ResponseStream>> EngineImpl::Generate(GenerationR
   return stream;
 }
 
+absl::StatusOr<std::unique_ptr<ResponseStream>> EngineImpl::Embed(EmbeddingRequest request) {
+  absl::StatusOr<std::unique_ptr<ResponseStream>> stream =
+      Start(std::move(request), /*internal=*/false);
+  if (!stream.ok()) observer_.OnRejected(stream.status());
+  return stream;
+}
+
 absl::StatusOr<std::unique_ptr<ResponseStream>> EngineImpl::Start(GenerationRequest request,
                                                                   bool internal) {
   absl::StatusOr<std::shared_ptr<LiveRequest>> admitted = Admit(std::move(request), internal);
   if (!admitted.ok()) return admitted.status();
-  const std::shared_ptr<LiveRequest> live = *std::move(admitted);
-  const RequestId id = live->id;
-  live->stream = std::make_shared<Stream>(options_.max_unread_tokens,
-                                          [inbox = inbox_, id](StreamSignal signal) {
-                                            if (signal == StreamSignal::kCancel) {
-                                              inbox->Post(CancelRequest{id});
-                                            } else {
-                                              inbox->Post(ResumeRequest{id});
-                                            }
-                                          });
+  std::shared_ptr<LiveRequest> live = *std::move(admitted);
   auto reader = std::make_unique<StreamReader>(live->stream);
-  const bool needs_tokenizer = !std::holds_alternative<TokenPrompt>(live->request.prompt);
   inbox_->Post(RequestArrived{live});
-  if (needs_tokenizer) {
-    tokenizers_.Post([this, live] {
-      if (!live->abandoned) inbox_->Post(RequestTokenized{live->id, Tokenize(*live)});
-    });
-  } else {
-    inbox_->Post(RequestTokenized{id, Tokenize(*live)});
-  }
+  SendTokens(std::move(live));
   return reader;
+}
+
+absl::StatusOr<std::unique_ptr<ResponseStream>> EngineImpl::Start(EmbeddingRequest request,
+                                                                  bool internal) {
+  absl::StatusOr<std::vector<std::shared_ptr<LiveRequest>>> inputs =
+      AdmitInputs(std::move(request), internal);
+  if (!inputs.ok()) return inputs.status();
+  auto reader = std::make_unique<StreamReader>(inputs->front()->stream);
+  // The loop knows all of them before one can fail and take the others with it.
+  for (const std::shared_ptr<LiveRequest>& live : *inputs) inbox_->Post(RequestArrived{live});
+  for (std::shared_ptr<LiveRequest>& live : *inputs) SendTokens(std::move(live));
+  return reader;
+}
+
+std::shared_ptr<Stream> EngineImpl::MakeStream(RequestId first, size_t count) const {
+  return std::make_shared<Stream>(options_.max_unread_tokens,
+                                  [inbox = inbox_, first, count](StreamSignal signal) {
+                                    for (RequestId id = first; id < first + count; ++id) {
+                                      if (signal == StreamSignal::kCancel) {
+                                        inbox->Post(CancelRequest{id});
+                                      } else {
+                                        inbox->Post(ResumeRequest{id});
+                                      }
+                                    }
+                                  });
+}
+
+void EngineImpl::SendTokens(std::shared_ptr<LiveRequest> live) {
+  if (std::holds_alternative<TokenPrompt>(live->request.prompt)) {
+    inbox_->Post(RequestTokenized{live->id, Tokenize(*live)});
+    return;
+  }
+  tokenizers_.Post([this, live = std::move(live)] {
+    if (!live->abandoned) inbox_->Post(RequestTokenized{live->id, Tokenize(*live)});
+  });
+}
+
+absl::Status EngineImpl::CheckOpen(bool internal) const {
+  if (gate_.closed()) return DrainingError();
+  return internal ? absl::OkStatus() : health_.Usable();
 }
 
 // The last step is to pass the gate, so that nothing need be undone.
 absl::StatusOr<std::shared_ptr<LiveRequest>> EngineImpl::Admit(GenerationRequest request,
                                                                bool internal) {
-  if (gate_.closed()) return DrainingError();
-  if (absl::Status status = health_.Usable(); !status.ok() && !internal) return status;
+  if (absl::Status status = CheckOpen(internal); !status.ok()) return status;
   const absl::Time now = clock_.Now();
   request.deadline = clock_.FromWall(request.deadline);
   absl::StatusOr<SamplingParams> sampling = Validate(request, validation_, now);
@@ -216,7 +253,8 @@ absl::StatusOr<std::shared_ptr<LiveRequest>> EngineImpl::Admit(GenerationRequest
 
   auto live = std::make_shared<LiveRequest>();
   if (!internal) {
-    absl::StatusOr<AdmissionTicket> ticket = admission_.Take(request.tenant, PromptBytes(request));
+    absl::StatusOr<AdmissionTicket> ticket =
+        admission_.Take(request.tenant, PromptBytes(request.prompt));
     if (!ticket.ok()) return ticket.status();
     live->ticket = *std::move(ticket);
   }
@@ -226,27 +264,73 @@ absl::StatusOr<std::shared_ptr<LiveRequest>> EngineImpl::Admit(GenerationRequest
   live->deadline = request.deadline;
   live->sampling = *std::move(sampling);
   live->request = std::move(request);
+  live->stream = MakeStream(live->id, 1);
   if (!gate_.Enter()) return DrainingError();
   return live;
+}
+
+absl::StatusOr<std::vector<std::shared_ptr<LiveRequest>>> EngineImpl::AdmitInputs(
+    EmbeddingRequest request, bool internal) {
+  if (absl::Status status = CheckOpen(internal); !status.ok()) return status;
+  const absl::Time now = clock_.Now();
+  request.deadline = clock_.FromWall(request.deadline);
+  const absl::StatusOr<EmbeddingParams> params = Validate(request, validation_, now);
+  if (!params.ok()) return params.status();
+
+  const size_t count = request.inputs.size();
+  const RequestId first = next_id_.fetch_add(count);
+  const std::shared_ptr<Stream> stream = MakeStream(first, count);
+  const auto call = std::make_shared<EmbeddingCall>(*params, first, count, stream);
+  std::vector<std::shared_ptr<LiveRequest>> inputs;
+  for (size_t i = 0; i < count; ++i) {
+    auto& live = inputs.emplace_back(std::make_shared<LiveRequest>());
+    if (!internal) {
+      absl::StatusOr<AdmissionTicket> ticket =
+          admission_.Take(request.tenant, PromptBytes(request.inputs[i]));
+      if (!ticket.ok()) return ticket.status();
+      live->ticket = *std::move(ticket);
+    }
+    live->id = first + i;
+    live->internal = internal;
+    live->arrival = now;
+    live->deadline = request.deadline;
+    live->request = {.request_id = request.request_id,
+                     .prompt = std::move(request.inputs[i]),
+                     .priority = request.priority,
+                     .tenant = request.tenant,
+                     .bypass_prefix_cache = request.bypass_prefix_cache};
+    live->stream = stream;
+    live->call = call;
+    live->input = i;
+  }
+  if (!gate_.Enter()) return DrainingError();
+  return inputs;
 }
 
 TokenizedPrompt EngineImpl::Tokenize(const LiveRequest& live) const {
   TokenizedPrompt prompt{.sampling = live.sampling};
   try {
     const auto* chat = std::get_if<ChatPrompt>(&live.request.prompt);
+    const bool embeds = live.call != nullptr;
     std::string prompt_end;
-    absl::StatusOr<std::vector<TokenId>> ids = prompts_.Build(live.request, &prompt_end);
+    absl::StatusOr<std::vector<TokenId>> ids = prompts_.Build(
+        live.request.prompt, &prompt_end, embeds ? InputField(live.input) : "prompt");
     if (!ids.ok()) {
       prompt.status = ids.status();
       return prompt;
     }
     prompt.ids = *std::move(ids);
+    if (embeds) {
+      prompt.status = FitInput(live.input, live.call->params().truncation, validation_, prompt.ids,
+                               prompt.truncated);
+      return prompt;
+    }
     if (chat != nullptr && live.request.parsing == AnswerParsing::kAuto &&
         !format_.format().empty()) {
       prompt.answer_context = std::make_unique<const AnswerContext>(
           AnswerContext{.tools = ToolSchemas(chat->tools), .prompt_end = std::move(prompt_end)});
     }
-    prompt.status = FitToContext(live.request, model(), prompt.ids, prompt.sampling);
+    prompt.status = FitToContext(live.request, validation_, prompt.ids, prompt.sampling);
   } catch (const std::exception& error) {  // out of memory, or a fault of a library
     prompt.status =
         MakeError(Reason::kInternal, absl::StrCat("tokenising the prompt failed: ", error.what()));
@@ -255,18 +339,14 @@ TokenizedPrompt EngineImpl::Tokenize(const LiveRequest& live) const {
 }
 
 absl::StatusOr<RenderedChat> EngineImpl::RenderChat(const ChatPrompt& prompt) const {
-  GenerationRequest request;
-  request.prompt = prompt;
-  absl::StatusOr<SamplingParams> valid = Validate(request, validation_, clock_.Now());
-  if (!valid.ok()) return valid.status();
+  if (absl::Status status = ValidatePrompt(prompt, validation_); !status.ok()) return status;
   return prompts_.Render(prompt);
 }
 
 absl::Status EngineImpl::SelfTest() {
-  const auto start = [this](GenerationRequest request) {
-    return Start(std::move(request), /*internal=*/true);
-  };
-  absl::Status status = RunSelfTest(model(), tokenizer(), start);
+  const auto start = [this](auto request) { return Start(std::move(request), /*internal=*/true); };
+  absl::Status status = model().generates ? TestGeneration(model(), tokenizer(), start)
+                                          : TestEmbedding(model(), tokenizer(), start);
   if (status.ok()) health_.SelfTestPassed();
   return status;
 }

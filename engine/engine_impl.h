@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -48,6 +49,7 @@ class EngineImpl final : public Engine {
   const OutputFormat& output_format() const override { return format_.format(); }
 
   absl::StatusOr<std::unique_ptr<ResponseStream>> Generate(GenerationRequest request) override;
+  absl::StatusOr<std::unique_ptr<ResponseStream>> Embed(EmbeddingRequest request) override;
   absl::StatusOr<RenderedChat> RenderChat(const ChatPrompt& prompt) const override;
   EngineStats Stats() const override { return stats_.Snapshot(); }
   absl::Status SelfTest() override;
@@ -59,7 +61,15 @@ class EngineImpl final : public Engine {
 
   // `internal`: of the self-test, which needs no ticket and appears in no counter.
   absl::StatusOr<std::unique_ptr<ResponseStream>> Start(GenerationRequest request, bool internal);
+  absl::StatusOr<std::unique_ptr<ResponseStream>> Start(EmbeddingRequest request, bool internal);
+  absl::Status CheckOpen(bool internal) const;
   absl::StatusOr<std::shared_ptr<LiveRequest>> Admit(GenerationRequest request, bool internal);
+  absl::StatusOr<std::vector<std::shared_ptr<LiveRequest>>> AdmitInputs(EmbeddingRequest request,
+                                                                        bool internal);
+  // A stream whose reader cancels and resumes the requests with these ids.
+  std::shared_ptr<Stream> MakeStream(RequestId first, size_t count) const;
+  // Has the prompt tokenised, here or by a worker. The loop knows of the request.
+  void SendTokens(std::shared_ptr<LiveRequest> live);
   TokenizedPrompt Tokenize(const LiveRequest& live) const;
 
   const EngineOptions options_;

@@ -34,6 +34,7 @@ constexpr Row kTable[] = {
     {Reason::kTemplateFailed, "TEMPLATE_FAILED", absl::StatusCode::kInvalidArgument, false},
     {Reason::kNoChatTemplate, "NO_CHAT_TEMPLATE", absl::StatusCode::kFailedPrecondition, false},
     {Reason::kNeverFits, "NEVER_FITS", absl::StatusCode::kFailedPrecondition, false},
+    {Reason::kDoesNotGenerate, "DOES_NOT_GENERATE", absl::StatusCode::kFailedPrecondition, false},
     {Reason::kUnknownModel, "UNKNOWN_MODEL", absl::StatusCode::kNotFound, false},
     {Reason::kQueueFull, "QUEUE_FULL", absl::StatusCode::kResourceExhausted, true},
     {Reason::kUnauthenticated, "UNAUTHENTICATED", absl::StatusCode::kUnauthenticated, false},

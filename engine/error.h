@@ -18,11 +18,12 @@ namespace skep::engine {
 
 enum class Reason {
   kInvalidField,     // a field's value: NaN, out of range, bad id, malformed       INVALID_ARGUMENT
-  kPromptTooLong,    // prompt + max_tokens does not fit the model's context        INVALID_ARGUMENT
+  kPromptTooLong,    // prompt + max_tokens does not fit the context, or a step     INVALID_ARGUMENT
   kLimitExceeded,    // n, stop strings, logprobs ... over this server's cap        INVALID_ARGUMENT
   kTemplateFailed,   // the chat template refused the messages                      INVALID_ARGUMENT
   kNoChatTemplate,   // chat messages, but the model has no template             FAILED_PRECONDITION
   kNeverFits,        // needs more cache than this server has in all             FAILED_PRECONDITION
+  kDoesNotGenerate,  // the model is an encoder: it only embeds                  FAILED_PRECONDITION
   kUnknownModel,     // the request names another model                                    NOT_FOUND
   kQueueFull,        // requests or prompt tokens over the admission limit        RESOURCE_EXHAUSTED
   kUnauthenticated,  // no API key, or one that is not known                      UNAUTHENTICATED

@@ -3,6 +3,7 @@
 #define SKEP_ENGINE_LIVE_REQUEST_H_
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/time/time.h"
 #include "engine/admission.h"
 #include "engine/answer_format.h"
+#include "engine/embedding_call.h"
 #include "engine/request.h"
 #include "engine/stream.h"
 #include "scheduler/sampling_params.h"
@@ -30,8 +32,12 @@ struct LiveRequest {
   bool internal = false;  // the self-test: in no counter, told to no observer
   absl::Time arrival;
   absl::Time deadline;
-  GenerationRequest request;
+  GenerationRequest request;  // of an embedding, only the prompt and what says when it runs
   std::shared_ptr<Stream> stream;
+
+  // Of an embedding, the call and which of its inputs this is. Null: generates.
+  std::shared_ptr<EmbeddingCall> call;
+  size_t input = 0;
 
   // Set when the request ended before it was tokenised, so that nobody does it in vain.
   std::atomic<bool> abandoned{false};
@@ -42,6 +48,7 @@ struct LiveRequest {
 
   // Written by the loop before the first message to the output processor, then the latter's.
   std::vector<TokenId> prompt;
+  bool truncated = false;
   std::unique_ptr<const AnswerContext> answer_context;  // null: the answer is all text
   std::unique_ptr<RequestOutput> output;
 };
@@ -50,6 +57,7 @@ struct LiveRequest {
 struct TokenizedPrompt {
   absl::Status status;
   std::vector<TokenId> ids;
+  bool truncated = false;
   std::unique_ptr<const AnswerContext> answer_context;
   SamplingParams sampling;
 };

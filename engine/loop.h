@@ -99,6 +99,7 @@ class Loop final {
   void OnStarted(Tracked& tracked, const SchedulerEvent& event);
   void OnToken(Tracked& tracked, const SchedulerEvent& event);
   void OnPromptLogprob(Tracked& tracked, const SchedulerEvent& event);
+  void OnPooled(Tracked& tracked, const SchedulerEvent& event);
   void OnSequenceFinished(Tracked& tracked, const SchedulerEvent& event);
   void OnRequestDone(Map::iterator it, const SchedulerEvent& event);
   OutputMessage& AddMessage(OutputMessage::Kind kind, const Tracked& tracked);

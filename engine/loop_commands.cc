@@ -72,13 +72,17 @@ absl::Status Loop::Submit(Tracked& tracked, TokenizedPrompt prompt) {
   LiveRequest& live = *tracked.live;
   live.ticket.Resize(static_cast<int64_t>(prompt.ids.size() * sizeof(TokenId)));
   live.prompt = std::move(prompt.ids);
+  live.truncated = prompt.truncated;
   live.answer_context = std::move(prompt.answer_context);
   live.sampling = std::move(prompt.sampling);
   live.request.prompt = TokenPrompt{};  // its text is needed no more
+  const bool pools = live.call != nullptr;
   const absl::StatusOr<SequenceId> first =
       parts_.scheduler.Submit({.id = live.id,
                                .prompt = live.prompt,
                                .sampling = live.sampling,
+                               .kind = pools ? RequestKind::kPool : RequestKind::kGenerate,
+                               .pooling = pools ? live.call->params().pooling : Pooling::kLast,
                                .priority = live.request.priority,
                                .arrival = Seconds(live.arrival),
                                .deadline = Seconds(live.deadline),

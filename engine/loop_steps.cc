@@ -112,6 +112,9 @@ void Loop::HandleEvents() {
       case SchedulerEvent::Kind::kPromptLogprob:
         OnPromptLogprob(it->second, event);
         break;
+      case SchedulerEvent::Kind::kPooled:
+        OnPooled(it->second, event);
+        break;
       case SchedulerEvent::Kind::kPreempted:
         break;
       case SchedulerEvent::Kind::kSequenceFinished:
@@ -160,6 +163,12 @@ void Loop::OnPromptLogprob(Tracked& tracked, const SchedulerEvent& event) {
   OutputMessage& message = AddMessage(OutputMessage::Kind::kPromptLogprob, tracked);
   message.position = event.position;
   message.logprobs = {.chosen = logprob.chosen, .top = logprob.top};
+}
+
+void Loop::OnPooled(Tracked& tracked, const SchedulerEvent& event) {
+  tracked.times.first_token = tracked.times.last_token = now_;
+  AddMessage(OutputMessage::Kind::kPooled, tracked).pooled =
+      std::move(result_.pooled[event.result].values);
 }
 
 void Loop::OnSequenceFinished(Tracked& tracked, const SchedulerEvent& event) {

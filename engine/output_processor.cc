@@ -1,6 +1,7 @@
 #include "engine/output_processor.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/embedding_call.h"
 #include "engine/engine.h"
 #include "engine/inbox.h"
 #include "engine/live_request.h"
@@ -29,6 +31,7 @@ EngineObserver::Finished Summary(const LiveRequest& live, const RequestTimes& ti
   return {.reason = reason,
           .prompt_tokens = usage.prompt_tokens,
           .generated_tokens = usage.generated_tokens,
+          .embedding = live.call != nullptr,
           .queued = Between(live.arrival, started ? times.started : times.done),
           .prefill = Between(times.started, times.first_token),
           .decode = Between(times.first_token, times.last_token),
@@ -106,17 +109,29 @@ void OutputProcessor::Handle(OutputMessage& message) {
 
 // Whoever reads RequestDone finds the request in all counters.
 void OutputProcessor::Complete(LiveRequest& live, const OutputMessage& message, RequestDone done) {
-  if (!live.internal) {
-    if (message.rejected) {
-      parts_.observer.OnRejected(done.status);
-    } else {
-      const FinishReason reason = live.output->last_reason();
-      parts_.observer.OnFinished(Summary(live, message.times, done.usage,
-                                         reason == FinishReason::kNone ? message.reason : reason));
-    }
-  }
+  if (!live.internal) Observe(live, message, done);
+  if (live.call != nullptr) return CompleteInput(live, std::move(done));
   live.stream->Push(std::move(done));
   parts_.gate.Leave();
+}
+
+void OutputProcessor::Observe(const LiveRequest& live, const OutputMessage& message,
+                              const RequestDone& done) {
+  if (message.rejected) return parts_.observer.OnRejected(done.status);
+  FinishReason reason = live.output->last_reason();
+  if (reason == FinishReason::kNone) reason = message.reason;
+  parts_.observer.OnFinished(Summary(live, message.times, done.usage, reason));
+}
+
+// The call passed the gate once, for all its inputs.
+void OutputProcessor::CompleteInput(LiveRequest& live, RequestDone done) {
+  EmbeddingCall& call = *live.call;
+  const EmbeddingCall::Outcome outcome =
+      call.Add(live.input, std::move(done), live.output->TakeEmbedding());
+  for (size_t i = 0; outcome.failed && i < call.num_inputs(); ++i) {
+    if (i != live.input) parts_.inbox.Post(CancelRequest{call.first_request() + i});
+  }
+  if (outcome.ended) parts_.gate.Leave();
 }
 
 }  // namespace skep::engine

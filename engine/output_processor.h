@@ -54,6 +54,8 @@ class OutputProcessor final {
   void Run(Lane& lane);
   void Handle(OutputMessage& message);
   void Complete(LiveRequest& live, const OutputMessage& message, RequestDone done);
+  void Observe(const LiveRequest& live, const OutputMessage& message, const RequestDone& done);
+  void CompleteInput(LiveRequest& live, RequestDone done);
 
   const Parts parts_;
   std::vector<std::unique_ptr<Lane>> lanes_;

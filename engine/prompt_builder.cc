@@ -44,11 +44,11 @@ PromptBuilder::PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
                              std::shared_ptr<const ChatTemplate> chat_template)
     : tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
 
-absl::StatusOr<RenderedChat> PromptBuilder::Render(const ChatPrompt& chat) const {
+absl::StatusOr<RenderedChat> PromptBuilder::Render(const ChatPrompt& chat,
+                                                   const std::string& field) const {
   if (chat_template_ == nullptr) {
     return MakeError(Reason::kNoChatTemplate,
-                     "this model has no chat template: send text or token ids",
-                     {.field = "prompt"});
+                     "this model has no chat template: send text or token ids", {.field = field});
   }
   ChatTemplate::Inputs inputs{.messages = &chat.messages,
                               .tools = chat.tools.is_null() ? nullptr : &chat.tools,
@@ -62,34 +62,38 @@ absl::StatusOr<RenderedChat> PromptBuilder::Render(const ChatPrompt& chat) const
   if (text.ok()) return text;
   return MakeError(Reason::kTemplateFailed,
                    absl::StrCat("the chat template failed: ", text.status().message()),
-                   {.field = "prompt.messages"});
+                   {.field = absl::StrCat(field, ".messages")});
 }
 
-absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const GenerationRequest& request,
-                                                          std::string* prompt_end) const {
-  if (const auto* tokens = std::get_if<TokenPrompt>(&request.prompt)) return tokens->ids;
-  if (const auto* text = std::get_if<TextPrompt>(&request.prompt)) {
-    return Encode(text->text, {.add_special = text->add_special_tokens,
-                               .parse_special = text->parse_special_tokens});
+absl::StatusOr<std::vector<TokenId>> PromptBuilder::Build(const Prompt& prompt,
+                                                          std::string* prompt_end,
+                                                          const std::string& field) const {
+  if (const auto* tokens = std::get_if<TokenPrompt>(&prompt)) return tokens->ids;
+  if (const auto* text = std::get_if<TextPrompt>(&prompt)) {
+    return Encode(
+        text->text,
+        {.add_special = text->add_special_tokens, .parse_special = text->parse_special_tokens},
+        field);
   }
-  const auto& chat = std::get<ChatPrompt>(request.prompt);
-  const absl::StatusOr<RenderedChat> rendered = Render(chat);
+  const auto& chat = std::get<ChatPrompt>(prompt);
+  const absl::StatusOr<RenderedChat> rendered = Render(chat, field);
   if (!rendered.ok()) return rendered.status();
   if (prompt_end != nullptr) *prompt_end = EndOf(*rendered, chat);
   // The template writes its special tokens, that of the beginning included, as text.
   EncodeOptions options{.add_special = false, .parse_special = true};
   if (!chat.parse_special_tokens) options.literal_spans = rendered->literal_spans;
-  return Encode(rendered->text, options);
+  return Encode(rendered->text, options, field);
 }
 
 absl::StatusOr<std::vector<TokenId>> PromptBuilder::Encode(const std::string& text,
-                                                           const EncodeOptions& options) const {
+                                                           const EncodeOptions& options,
+                                                           const std::string& field) const {
   std::vector<TokenId> ids;
   absl::Status status = tokenizer_->Encode(text, options, ids);
   if (status.ok()) return ids;
   return MakeError(Reason::kInvalidField,
-                   absl::StrCat("field 'prompt' cannot be tokenised: ", status.message()),
-                   {.field = "prompt"});
+                   absl::StrCat("field '", field, "' cannot be tokenised: ", status.message()),
+                   {.field = field});
 }
 
 }  // namespace skep::engine

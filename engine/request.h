@@ -1,4 +1,5 @@
-// One generation request, whatever front end it came from (gRPC, the command line, later HTTP).
+// What a front end asks for, whichever it is (gRPC, the command line, later HTTP): to generate, or
+// to embed.
 #ifndef SKEP_ENGINE_REQUEST_H_
 #define SKEP_ENGINE_REQUEST_H_
 
@@ -37,6 +38,8 @@ struct ChatPrompt {
   bool parse_special_tokens = false;
 };
 
+using Prompt = std::variant<TextPrompt, TokenPrompt, ChatPrompt>;
+
 // Whether an answer is taken apart into content, reasoning and tool calls.
 enum class AnswerParsing {
   kAuto,  // that of a chat is, by the model's output format
@@ -46,7 +49,7 @@ enum class AnswerParsing {
 // Unset optional fields take the model's own default (generation_config.json), then Skep's.
 struct GenerationRequest {
   std::string request_id;  // the client's name for it; made up when empty
-  std::variant<TextPrompt, TokenPrompt, ChatPrompt> prompt;
+  Prompt prompt;
   int64_t truncate_prompt_tokens = 0;  // > 0: keep only the last that many
 
   std::optional<float> temperature;
@@ -78,6 +81,28 @@ struct GenerationRequest {
   int32_t priority = 0;  // lower runs first
   absl::Time deadline = absl::InfiniteFuture();
   std::string tenant;  // from credentials, never from the message: salts the prefix cache
+  bool bypass_prefix_cache = false;
+};
+
+// What becomes of an input that is longer than the model can read.
+enum class Truncation {
+  kNone,   // it is refused
+  kEnd,    // its last tokens are left out, special ones included
+  kStart,  // its first ones are
+};
+
+// Asks for one vector for each input: its hidden states after the model's final norm, pooled.
+struct EmbeddingRequest {
+  std::string request_id;  // as in GenerationRequest
+  std::vector<Prompt> inputs;
+  std::optional<Pooling> pooling;     // unset: kLast of models that generate, kMean of encoders
+  std::optional<int32_t> dimensions;  // keep the first so many values; unset: all
+  bool normalize = true;              // to the length 1, once the dimensions are chosen
+  Truncation truncation = Truncation::kNone;
+
+  int32_t priority = 0;
+  absl::Time deadline = absl::InfiniteFuture();
+  std::string tenant;
   bool bypass_prefix_cache = false;
 };
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "engine/answer_format.h"
+#include "engine/embedding.h"
 #include "engine/error.h"
 #include "engine/live_request.h"
 #include "engine/output_format/output_parser.h"
@@ -84,6 +85,9 @@ RequestOutput::Outcome RequestOutput::Handle(OutputMessage& message) {
       return {};
     case OutputMessage::Kind::kToken:
       return AddToken(message);
+    case OutputMessage::Kind::kPooled:
+      AddPooled(message);
+      return {};
     case OutputMessage::Kind::kSequenceFinished:
       Finish(message);
       return {};
@@ -105,6 +109,14 @@ void RequestOutput::AnnouncePrompt() {
   announced_ = true;
   prompt_.token_ids = live_.prompt;
   live_.stream->Push(std::move(prompt_));
+}
+
+void RequestOutput::AddPooled(OutputMessage& message) {
+  const auto tokens = static_cast<int64_t>(live_.prompt.size());
+  embedding_ = {.values = FinishEmbedding(std::move(message.pooled), live_.call->params(), tokens),
+                .prompt_tokens = tokens,
+                .cached_tokens = prompt_.cached_tokens,
+                .truncated = live_.truncated};
 }
 
 RequestOutput::Outcome RequestOutput::AddToken(OutputMessage& message) {

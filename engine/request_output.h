@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,9 +30,10 @@ struct RequestTimes {
 };
 
 // What the loop tells the output processor of a request, in this order: started, prompt logprobs,
-// tokens and the ends of sequences, done. A request that never started only has kDone.
+// tokens (or what a prompt was pooled to) and the ends of sequences, done. A request that never
+// started only has kDone.
 struct OutputMessage {
-  enum class Kind { kStarted, kPromptLogprob, kToken, kSequenceFinished, kDone };
+  enum class Kind { kStarted, kPromptLogprob, kToken, kPooled, kSequenceFinished, kDone };
 
   Kind kind = Kind::kStarted;
   std::shared_ptr<LiveRequest> request;
@@ -40,6 +42,7 @@ struct OutputMessage {
   int64_t position = 0;       // kPromptLogprob: of the predicted token
   int64_t cached_tokens = 0;  // kStarted
   TokenLogprobs logprobs;     // kToken, kPromptLogprob: if asked for
+  std::vector<float> pooled;  // kPooled
 
   // kSequenceFinished, and kToken where it is the sequence's last one. kDone: of the request.
   FinishReason reason = FinishReason::kNone;
@@ -74,6 +77,9 @@ class RequestOutput final {
   // Pushes what follows from `message` to the stream, except RequestDone.
   Outcome Handle(OutputMessage& message);
 
+  // Of a request that embeds, once it is done.
+  Embedding TakeEmbedding() { return std::move(embedding_); }
+
   // Of the last sequence to end.
   FinishReason last_reason() const { return last_reason_; }
 
@@ -86,6 +92,7 @@ class RequestOutput final {
 
   void AddPromptLogprob(OutputMessage& message);
   Outcome AddToken(OutputMessage& message);
+  void AddPooled(OutputMessage& message);
   void Finish(OutputMessage& message);
   // Adds the next text of a sequence to `delta`, taken apart where that is asked for.
   static void AddText(Sequence& sequence, std::string text, OutputDelta& delta);
@@ -100,6 +107,7 @@ class RequestOutput final {
   const TextOptions text_options_;
   std::vector<Sequence> sequences_;
   PromptProcessed prompt_;
+  Embedding embedding_;
   bool started_ = false;
   bool announced_ = false;
   FinishReason last_reason_ = FinishReason::kNone;

@@ -20,7 +20,7 @@ struct TokenLogprobs {
   std::vector<TokenLogprob> top;
 };
 
-// First event of every accepted request.
+// First event of every accepted request that generates.
 struct PromptProcessed {
   std::vector<TokenId> token_ids;
   int64_t cached_tokens = 0;            // taken from the prefix cache
@@ -48,8 +48,20 @@ struct OutputDelta {
   FinishInfo finish;                    // reason kNone: goes on
 };
 
-struct Usage {
+struct Embedding {
+  std::vector<float> values;
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;
+  bool truncated = false;  // the input was longer
+};
+
+// Of all inputs of an embedding request, in their order. The one event before its RequestDone.
+struct Embeddings {
+  std::vector<Embedding> inputs;
+};
+
+struct Usage {
+  int64_t prompt_tokens = 0;  // over all inputs
   int64_t cached_tokens = 0;
   int64_t generated_tokens = 0;  // over all sequences
 };
@@ -63,7 +75,7 @@ struct RequestDone {
 // Adds `more`, which follows, to `whole`.
 void Append(OutputDelta& whole, OutputDelta more);
 
-using ResponseEvent = std::variant<PromptProcessed, OutputDelta, RequestDone>;
+using ResponseEvent = std::variant<PromptProcessed, OutputDelta, Embeddings, RequestDone>;
 
 // The reading end of a request's events. The queue behind it is bounded: while it is full, the
 // request's sequences pause, and a reader that stays away too long ends its request.

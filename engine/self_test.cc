@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -70,39 +71,73 @@ absl::Status CheckDelta(const OutputDelta& delta, const ModelInfo& model) {
   return absl::OkStatus();
 }
 
+TokenPrompt SmallestPrompt(const ModelInfo& model, const Tokenizer& tokenizer) {
+  const TokenId first = tokenizer.bos_id().value_or(0);
+  return TokenPrompt{{first < 0 || first >= model.vocab_size ? 0 : first}};
+}
+
+// Reads to the end; `check` judges each event before that.
+absl::StatusOr<RequestDone> ReadStream(
+    ResponseStream& stream, absl::FunctionRef<absl::Status(const ResponseEvent&)> check) {
+  while (true) {
+    const std::optional<ResponseEvent> event = AwaitEvent(stream);
+    if (!event.has_value()) return Failed("the model took too long");
+    if (const auto* done = std::get_if<RequestDone>(&*event)) {
+      if (!done->status.ok()) return Failed(done->status.message());
+      return *done;
+    }
+    if (absl::Status status = check(*event); !status.ok()) return status;
+  }
+}
+
 }  // namespace
 
-absl::Status RunSelfTest(
+absl::Status TestGeneration(
     const ModelInfo& model, const Tokenizer& tokenizer,
     absl::FunctionRef<absl::StatusOr<std::unique_ptr<ResponseStream>>(GenerationRequest)> start) {
   GenerationRequest request;
-  TokenId first = tokenizer.bos_id().value_or(0);
-  if (first < 0 || first >= model.vocab_size) first = 0;
-  request.prompt = TokenPrompt{{first}};
+  request.prompt = SmallestPrompt(model, tokenizer);
   request.temperature = 0.0f;
   request.max_tokens =
       static_cast<int32_t>(std::clamp<int64_t>(model.context_length - 1, 1, kTokens));
   request.ignore_eos = true;
   request.logprobs = 0;
   request.bypass_prefix_cache = true;
-  absl::StatusOr<std::unique_ptr<ResponseStream>> stream = start(request);
+  const absl::StatusOr<std::unique_ptr<ResponseStream>> stream = start(request);
   if (!stream.ok()) return stream.status();
+  const absl::StatusOr<RequestDone> done = ReadStream(**stream, [&](const ResponseEvent& event) {
+    const auto* delta = std::get_if<OutputDelta>(&event);
+    return delta == nullptr ? absl::OkStatus() : CheckDelta(*delta, model);
+  });
+  if (!done.ok()) return done.status();
+  if (done->usage.generated_tokens == *request.max_tokens) return absl::OkStatus();
+  return Failed(absl::StrCat("generated ", done->usage.generated_tokens, " tokens instead of ",
+                             *request.max_tokens));
+}
 
-  while (true) {
-    const std::optional<ResponseEvent> event = AwaitEvent(**stream);
-    if (!event.has_value()) return Failed("the model took too long");
-    if (const auto* delta = std::get_if<OutputDelta>(&*event)) {
-      if (absl::Status status = CheckDelta(*delta, model); !status.ok()) return status;
-    }
-    const auto* done = std::get_if<RequestDone>(&*event);
-    if (done == nullptr) continue;
-    if (!done->status.ok()) return Failed(done->status.message());
-    if (done->usage.generated_tokens != *request.max_tokens) {
-      return Failed(absl::StrCat("generated ", done->usage.generated_tokens, " tokens instead of ",
-                                 *request.max_tokens));
+absl::Status TestEmbedding(
+    const ModelInfo& model, const Tokenizer& tokenizer,
+    absl::FunctionRef<absl::StatusOr<std::unique_ptr<ResponseStream>>(EmbeddingRequest)> start) {
+  EmbeddingRequest request;
+  request.inputs = {SmallestPrompt(model, tokenizer)};
+  request.bypass_prefix_cache = true;
+  const absl::StatusOr<std::unique_ptr<ResponseStream>> stream = start(request);
+  if (!stream.ok()) return stream.status();
+  size_t values = 0;
+  const absl::StatusOr<RequestDone> done = ReadStream(**stream, [&](const ResponseEvent& event) {
+    if (const auto* embeddings = std::get_if<Embeddings>(&event)) {
+      for (const Embedding& input : embeddings->inputs) {
+        values += input.values.size();
+        for (const float value : input.values) {
+          if (!std::isfinite(value)) return Failed(absl::StrCat("value ", value, " is not finite"));
+        }
+      }
     }
     return absl::OkStatus();
-  }
+  });
+  if (!done.ok()) return done.status();
+  if (static_cast<int64_t>(values) == model.hidden_size) return absl::OkStatus();
+  return Failed(absl::StrCat("embedded to ", values, " values instead of ", model.hidden_size));
 }
 
 }  // namespace skep::engine

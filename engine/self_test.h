@@ -1,4 +1,4 @@
-// Whether the model generates at all: what stands between loading and being ready.
+// Whether the model works at all: what stands between loading and being ready.
 #ifndef SKEP_ENGINE_SELF_TEST_H_
 #define SKEP_ENGINE_SELF_TEST_H_
 
@@ -16,9 +16,15 @@ namespace skep::engine {
 
 // Generates a few tokens greedily from a minimal prompt, through `start`, and checks that all are
 // possible ones: ids below the vocabulary, finite log-probabilities. Takes a minute at most.
-absl::Status RunSelfTest(
+absl::Status TestGeneration(
     const ModelInfo& model, const Tokenizer& tokenizer,
     absl::FunctionRef<absl::StatusOr<std::unique_ptr<ResponseStream>>(GenerationRequest)> start);
+
+// The same where a model does not generate: embeds the prompt, and checks that the values are
+// finite.
+absl::Status TestEmbedding(
+    const ModelInfo& model, const Tokenizer& tokenizer,
+    absl::FunctionRef<absl::StatusOr<std::unique_ptr<ResponseStream>>(EmbeddingRequest)> start);
 
 }  // namespace skep::engine
 

@@ -33,8 +33,26 @@ void MakePlanOf(const PlanRow& row, const Plan& plan, Plan& alone) {
   alone.rows.back().first_sample = 0;
   const auto first = plan.samples.begin() + row.first_sample;
   alone.samples.assign(first, first + row.num_samples);
+  if (row.pool >= 0) {
+    alone.rows.back().pool = 0;
+    alone.pools.push_back(plan.pools[row.pool]);
+  }
   std::copy_if(plan.snapshots.begin(), plan.snapshots.end(), std::back_inserter(alone.snapshots),
                [&](const BlockCopy& copy) { return Holds(row, copy); });
+}
+
+absl::Status CheckPooled(const Plan& plan, const StepResult& result, const ModelInfo& model) {
+  if (result.pooled.size() != plan.pools.size()) {
+    return absl::InternalError(absl::StrCat("the model runner returned ", result.pooled.size(),
+                                            " pooled prompts for ", plan.pools.size()));
+  }
+  for (const PoolResult& pooled : result.pooled) {
+    const auto size = static_cast<int64_t>(pooled.values.size());
+    if (pooled.status != SampleStatus::kOk || size == model.hidden_size) continue;
+    return absl::InternalError(absl::StrCat("the model runner pooled a prompt to ", size,
+                                            " values; must be ", model.hidden_size));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -47,6 +65,7 @@ void StepRunner::Run(const Plan& plan, StepResult& result, std::vector<FailedRow
 void StepRunner::RunAlone(const Plan& plan, StepResult& result, std::vector<FailedRow>& failed) {
   result.step = plan.step;
   result.samples.assign(plan.samples.size(), SampleResult{});
+  result.pooled.assign(plan.pools.size(), PoolResult{});
   result.prompt_logprobs.clear();
   // The copies come before all rows, and once: a row that ran may have written to a target.
   bool copied = false;
@@ -60,6 +79,7 @@ void StepRunner::RunAlone(const Plan& plan, StepResult& result, std::vector<Fail
     copied = true;
     std::move(alone_result_.samples.begin(), alone_result_.samples.end(),
               result.samples.begin() + row.first_sample);
+    if (row.pool >= 0) result.pooled[row.pool] = std::move(alone_result_.pooled[0]);
     std::move(alone_result_.prompt_logprobs.begin(), alone_result_.prompt_logprobs.end(),
               std::back_inserter(result.prompt_logprobs));
   }
@@ -72,6 +92,7 @@ absl::Status StepRunner::RunOnce(const Plan& plan, StepResult& result) {
     return absl::InternalError(absl::StrCat("the model runner returned ", result.samples.size(),
                                             " samples for ", plan.samples.size()));
   }
+  if (absl::Status status = CheckPooled(plan, result, runner_.info()); !status.ok()) return status;
   const int64_t vocab_size = runner_.info().vocab_size;
   for (const SampleResult& sample : result.samples) {
     if (sample.status != SampleStatus::kOk) continue;

@@ -75,6 +75,8 @@ void Stream::Store(ResponseEvent event) {
       if (unread.index == delta->index) return Append(unread, std::move(*delta));
     }
     deltas_.push_back(std::move(*delta));
+  } else if (auto* embeddings = std::get_if<Embeddings>(&event)) {
+    embeddings_ = std::move(*embeddings);
   } else {
     done_ = std::get<RequestDone>(std::move(event));
     ended_ = true;
@@ -88,6 +90,9 @@ bool Stream::Take(ResponseEvent& event) {
   } else if (!deltas_.empty()) {
     event = std::move(deltas_.front());
     deltas_.erase(deltas_.begin());
+  } else if (embeddings_.has_value()) {
+    event = *std::move(embeddings_);
+    embeddings_.reset();
   } else if (done_.has_value()) {
     event = *std::move(done_);
     done_.reset();
@@ -97,6 +102,10 @@ bool Stream::Take(ResponseEvent& event) {
   }
   ++reads_;
   return true;
+}
+
+bool Stream::Readable() const {
+  return prompt_.has_value() || !deltas_.empty() || embeddings_.has_value() || done_.has_value();
 }
 
 bool Stream::Consume(int64_t count) {
@@ -129,9 +138,7 @@ ResponseEvent Stream::Wait() {
     if (read_to_end_) {
       return RequestDone{.status = MakeError(Reason::kInternal, "the stream was read to its end")};
     }
-    changed_.wait(lock, [this] {
-      return prompt_.has_value() || !deltas_.empty() || done_.has_value() || read_to_end_;
-    });
+    changed_.wait(lock, [this] { return Readable() || read_to_end_; });
   }
   return event;
 }
@@ -152,6 +159,7 @@ void Stream::Detach() {
       lock, [this] { return !calling_.has_value() || *calling_ == std::this_thread::get_id(); });
   prompt_.reset();
   deltas_.clear();
+  embeddings_.reset();
   done_.reset();
   const bool ended = ended_;
   lock.unlock();

@@ -25,9 +25,9 @@ enum class StreamSignal {
 // Shared by the engine, which writes, and the reader's handle (StreamReader). Thread-safe, with one
 // writer of events and one reader.
 //
-// It holds at most one event for each sequence, and one PromptProcessed and RequestDone: while the
-// reader is slow, deltas of a sequence melt into one. Unread tokens are counted from the moment
-// they were sampled; beyond the limit the engine is told to pause the request.
+// It holds at most one event for each sequence, and one of each other kind: while the reader is slow,
+// deltas of a sequence melt into one. Unread tokens are counted from the moment they were sampled;
+// beyond the limit the engine is told to pause the request.
 class Stream final {
  public:
   // `signal` is called without locks, from any thread; it must not block.
@@ -58,6 +58,7 @@ class Stream final {
  private:
   void Store(ResponseEvent event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Take(ResponseEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Readable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Forgets `count` unread tokens; true if the request may go on.
   bool Consume(int64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -68,6 +69,7 @@ class Stream final {
   std::condition_variable changed_;
   std::optional<PromptProcessed> prompt_ ABSL_GUARDED_BY(mutex_);
   std::vector<OutputDelta> deltas_ ABSL_GUARDED_BY(mutex_);  // at most one for each index
+  std::optional<Embeddings> embeddings_ ABSL_GUARDED_BY(mutex_);
   std::optional<RequestDone> done_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;        // RequestDone was pushed
   bool read_to_end_ ABSL_GUARDED_BY(mutex_) = false;  // ... and taken

@@ -10,7 +10,6 @@
 #include <random>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,7 +20,7 @@
 #include "engine/engine.h"
 #include "engine/error.h"
 #include "engine/field_checker.h"
-#include "engine/json_size.h"
+#include "engine/prompt_checks.h"
 #include "engine/request.h"
 #include "engine/tokenizer/unicode.h"
 #include "models/runner.h"
@@ -31,8 +30,6 @@
 namespace skep::engine {
 namespace {
 
-constexpr int kMaxJsonDepth = 100;
-constexpr size_t kMaxRequestIdBytes = 128;
 constexpr float kMaxLogitBias = 100.0f;
 
 // All comparisons are false for NaN.
@@ -168,74 +165,6 @@ void CheckCounts(const GenerationRequest& request, const EngineOptions& options,
   check.Limit("prompt_logprobs", params.prompt_logprobs, options.max_logprobs);
 }
 
-void CheckTokenPrompt(const GenerationRequest& request, FieldChecker& check) {
-  const std::vector<TokenId>& ids = std::get<TokenPrompt>(request.prompt).ids;
-  check.Require(!ids.empty(), "prompt.token_ids", "an empty list", "at least one id long");
-  for (size_t i = 0; i < ids.size() && check.ok(); ++i) check.Id("prompt.token_ids", i, ids[i]);
-}
-
-void CheckJson(absl::string_view field, const nlohmann::ordered_json& json, FieldChecker& check) {
-  if (!JsonBytes(json, kMaxJsonDepth).has_value()) {
-    check.Fail(Reason::kInvalidField, field, "a deeper value",
-               absl::StrCat("nested at most ", kMaxJsonDepth, " levels deep"));
-  }
-}
-
-void CheckChatPrompt(const GenerationRequest& request, const ValidationContext& context,
-                     FieldChecker& check) {
-  const ChatPrompt& chat = std::get<ChatPrompt>(request.prompt);
-  CheckJson("prompt.messages", chat.messages, check);
-  CheckJson("prompt.tools", chat.tools, check);
-  CheckJson("prompt.template_arguments", chat.template_arguments, check);
-  check.Require(chat.messages.is_array() && !chat.messages.empty(), "prompt.messages",
-                chat.messages.is_array() ? "an empty array" : chat.messages.type_name(),
-                "an array of at least one message");
-  if (!check.ok()) return;
-  for (size_t i = 0; i < chat.messages.size(); ++i) {
-    const auto& message = chat.messages[i];
-    const auto role = message.is_object() ? message.find("role") : message.end();
-    check.Require(
-        role != message.end() && role->is_string() && !role->get_ref<const std::string&>().empty(),
-        absl::StrCat("prompt.messages[", i, "]"), message.type_name(), "an object with a 'role'");
-  }
-  check.Require(chat.tools.is_null() || chat.tools.is_array(), "prompt.tools",
-                chat.tools.type_name(), "an array or null");
-  const auto& arguments = chat.template_arguments;
-  check.Require(arguments.is_null() || arguments.is_object(), "prompt.template_arguments",
-                arguments.type_name(), "an object or null");
-  check.Require(!(chat.add_generation_prompt && chat.continue_final_message),
-                "prompt.continue_final_message", "true",
-                "false where add_generation_prompt is true");
-  if (check.ok() && !context.has_chat_template) {
-    check.Fail(Reason::kNoChatTemplate, "prompt", "a chat",
-               "text or token ids, for this model has no chat template");
-  }
-}
-
-void CheckPrompt(const GenerationRequest& request, const ValidationContext& context,
-                 FieldChecker& check) {
-  if (std::holds_alternative<TokenPrompt>(request.prompt)) {
-    CheckTokenPrompt(request, check);
-  } else if (std::holds_alternative<ChatPrompt>(request.prompt)) {
-    CheckChatPrompt(request, context, check);
-  }
-  check.Require(request.truncate_prompt_tokens >= 0, "truncate_prompt_tokens",
-                request.truncate_prompt_tokens, "0 (off) or more");
-  if (!check.ok()) return;
-  // It could never be admitted, however empty the queue.
-  check.Limit("prompt", PromptBytes(request), context.options.max_waiting_prompt_bytes);
-}
-
-void CheckRequestId(const GenerationRequest& request, FieldChecker& check) {
-  const std::string& id = request.request_id;
-  check.Require(id.size() <= kMaxRequestIdBytes, "request_id", absl::StrCat(id.size(), " bytes"),
-                absl::StrCat("at most ", kMaxRequestIdBytes, " bytes long"));
-  // It ends up in logs and in the headers of answers.
-  const bool printable =
-      std::all_of(id.begin(), id.end(), [](char c) { return c >= ' ' && c <= '~'; });
-  check.Require(printable, "request_id", "a string", "printable ASCII");
-}
-
 // Tokens of a sequence, prompt and output, that the cache has blocks for when `n` sequences that
 // share their prompt run and nobody else does (see BlocksForRequest in scheduler/admission.cc).
 int64_t LongestSequence(const CacheLayout& cache, int64_t prompt_length, int32_t n) {
@@ -272,10 +201,18 @@ absl::StatusOr<SamplingParams> Validate(const GenerationRequest& request,
   if (request.deadline <= now) {
     return MakeError(Reason::kDeadlineExceeded, "the deadline had passed on arrival");
   }
+  if (!context.model.generates) {
+    return MakeError(Reason::kDoesNotGenerate,
+                     absl::StrCat("model '", context.model.name,
+                                  "' is an encoder: it gives embeddings, and does not generate"),
+                     {.metadata = {{"model", context.model.name}}});
+  }
   FieldChecker check(context.model.vocab_size);
   SamplingParams params;
-  CheckRequestId(request, check);
-  CheckPrompt(request, context, check);
+  CheckRequestId(request.request_id, check);
+  CheckPrompt(request.prompt, "prompt", context, check);
+  check.Require(request.truncate_prompt_tokens >= 0, "truncate_prompt_tokens",
+                request.truncate_prompt_tokens, "0 (off) or more");
   CheckDistribution(request, context.model, check, params);
   CheckLogitBias(request, context.options, check, params);
   params.allowed_token_ids = check.Ids("allowed_token_ids", request.allowed_token_ids);
@@ -291,27 +228,16 @@ absl::StatusOr<SamplingParams> Validate(const GenerationRequest& request,
   return params;
 }
 
-int64_t PromptBytes(const GenerationRequest& request) {
-  if (const auto* text = std::get_if<TextPrompt>(&request.prompt)) {
-    return static_cast<int64_t>(text->text.size());
-  }
-  if (const auto* tokens = std::get_if<TokenPrompt>(&request.prompt)) {
-    return static_cast<int64_t>(tokens->ids.size() * sizeof(TokenId));
-  }
-  const ChatPrompt& chat = std::get<ChatPrompt>(request.prompt);
-  return JsonBytes(chat.messages, kMaxJsonDepth).value_or(0) +
-         JsonBytes(chat.tools, kMaxJsonDepth).value_or(0) +
-         JsonBytes(chat.template_arguments, kMaxJsonDepth).value_or(0);
-}
-
-absl::Status FitToContext(const GenerationRequest& request, const ModelInfo& model,
+absl::Status FitToContext(const GenerationRequest& request, const ValidationContext& context,
                           std::vector<TokenId>& prompt, SamplingParams& sampling) {
+  const ModelInfo& model = context.model;
   const int64_t keep = request.truncate_prompt_tokens;
   if (keep > 0 && std::ssize(prompt) > keep) prompt.erase(prompt.begin(), prompt.end() - keep);
   FieldChecker check(model.vocab_size);
-  check.Require(!prompt.empty(), "prompt", "a text of no tokens", "at least one token long");
-  // A tokenizer whose vocabulary is larger than the logits cannot be trusted with their indices.
-  for (size_t i = 0; i < prompt.size() && check.ok(); ++i) check.Id("prompt", i, prompt[i]);
+  CheckTokens(prompt, "prompt", check);
+  if (check.ok() && std::ssize(prompt) > LongestStep(context)) {
+    return TooLongForAStep("prompt", std::ssize(prompt), context);
+  }
   const int64_t length = std::ssize(prompt);
   const int64_t left = model.context_length - length;
   const int64_t wanted = request.max_tokens.value_or(1);

@@ -2,12 +2,15 @@
 #ifndef SKEP_ENGINE_VALIDATE_H_
 #define SKEP_ENGINE_VALIDATE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "engine/embedding.h"
 #include "engine/engine.h"
 #include "engine/request.h"
 #include "models/runner.h"
@@ -29,20 +32,29 @@ std::vector<TokenId> JoinEosTokenIds(const ModelInfo& model,
                                      const std::vector<TokenId>& end_of_generation_ids);
 
 // Judges every field and fills what was left unset from the model's defaults, then Skep's. Errors
-// name the field as in GenerationRequest ("temperature", "stop_strings[2]", "prompt.token_ids[0]"),
-// its value and what is allowed. `now` and the request's deadline are read on one clock.
+// name the field as in the request ("temperature", "stop_strings[2]", "prompt.token_ids[0]",
+// "inputs[3].token_ids[0]"), its value and what is allowed. `now` and the request's deadline are
+// read on one clock.
 //
 // Where max_tokens is unset, the result's is the context's length; FitToContext makes it exact.
 absl::StatusOr<SamplingParams> Validate(const GenerationRequest& request,
                                         const ValidationContext& context, absl::Time now);
 
-// The bytes that a prompt holds while it waits. Only for prompts that Validate has let pass.
-int64_t PromptBytes(const GenerationRequest& request);
+absl::StatusOr<EmbeddingParams> Validate(const EmbeddingRequest& request,
+                                         const ValidationContext& context, absl::Time now);
 
 // Once the prompt is known in tokens: cuts it to `truncate_prompt_tokens` (0: not at all), checks
 // that it fits the context together with max_tokens, and gives an unset max_tokens what is left.
-absl::Status FitToContext(const GenerationRequest& request, const ModelInfo& model,
+absl::Status FitToContext(const GenerationRequest& request, const ValidationContext& context,
                           std::vector<TokenId>& prompt, SamplingParams& sampling);
+
+// The same for an input of an embedding request: cuts it to what the model can read, and says so,
+// or checks that this is not necessary.
+absl::Status FitInput(size_t index, Truncation truncation, const ValidationContext& context,
+                      std::vector<TokenId>& prompt, bool& truncated);
+
+// The name of an input in errors: "inputs[3]".
+std::string InputField(size_t index);
 
 }  // namespace skep::engine
 

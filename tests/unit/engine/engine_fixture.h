@@ -38,6 +38,7 @@ struct Answer {
   };
   std::optional<PromptProcessed> prompt;
   std::vector<Sequence> sequences;
+  std::vector<Embedding> embeddings;
   RequestDone done;
   bool prompt_was_first = true;
 
@@ -56,6 +57,8 @@ struct Answer {
       sequence.logprobs.insert(sequence.logprobs.end(), delta->logprobs.begin(),
                                delta->logprobs.end());
       if (delta->finish.reason != FinishReason::kNone) sequence.finish = delta->finish;
+    } else if (auto* embedded = std::get_if<Embeddings>(&event)) {
+      embeddings = std::move(embedded->inputs);
     } else {
       done = std::get<RequestDone>(std::move(event));
     }

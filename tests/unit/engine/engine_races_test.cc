@@ -34,13 +34,29 @@ GenerationRequest RandomRequest(std::mt19937& random) {
   return request;
 }
 
+EmbeddingRequest RandomEmbedding(std::mt19937& random) {
+  EmbeddingRequest request;
+  for (uint32_t i = 0; i < 1 + random() % 4; ++i) {
+    request.inputs.push_back(RandomRequest(random).prompt);
+  }
+  request.pooling = static_cast<Pooling>(random() % 3);
+  if (random() % 4 == 0) request.deadline = absl::Now() + absl::Milliseconds(random() % 20 + 1);
+  request.tenant = "ab"[random() % 2];
+  return request;
+}
+
+absl::StatusOr<std::unique_ptr<ResponseStream>> StartRandom(Engine& engine, std::mt19937& random) {
+  if (random() % 4 == 0) return engine.Embed(RandomEmbedding(random));
+  return engine.Generate(RandomRequest(random));
+}
+
 struct Totals {
   std::atomic<int64_t> started{0}, ended{0}, refused{0}, tokens{0};
 };
 
 // One request, left alone, cancelled or dropped at a random moment.
 void RunOne(Engine& engine, std::mt19937& random, Totals& totals) {
-  absl::StatusOr<std::unique_ptr<ResponseStream>> stream = engine.Generate(RandomRequest(random));
+  absl::StatusOr<std::unique_ptr<ResponseStream>> stream = StartRandom(engine, random);
   if (!stream.ok()) {
     EXPECT_NE(ReasonOf(stream.status()), Reason::kInternal) << stream.status();
     ++totals.refused;
@@ -133,7 +149,7 @@ TEST(EngineRacesTest, DestroyedAtRandomMoments) {
     std::mt19937 random(round);
     std::vector<std::unique_ptr<ResponseStream>> streams;
     for (int i = 0; i < 12; ++i) {
-      auto stream = engine->Generate(RandomRequest(random));
+      auto stream = StartRandom(*engine, random);
       if (stream.ok()) streams.push_back(*std::move(stream));
     }
     std::vector<std::thread> readers;

@@ -15,12 +15,12 @@ using ::testing::ElementsAre;
 using ::testing::Pair;
 
 constexpr Reason kAll[] = {
-    Reason::kInvalidField,     Reason::kPromptTooLong,  Reason::kLimitExceeded,
-    Reason::kTemplateFailed,   Reason::kNoChatTemplate, Reason::kNeverFits,
-    Reason::kUnknownModel,     Reason::kQueueFull,      Reason::kUnauthenticated,
-    Reason::kStalledReader,    Reason::kDraining,       Reason::kNotReady,
-    Reason::kDeadlineExceeded, Reason::kCancelled,      Reason::kUnsupported,
-    Reason::kInvalidLogits,    Reason::kInternal};
+    Reason::kInvalidField,    Reason::kPromptTooLong,    Reason::kLimitExceeded,
+    Reason::kTemplateFailed,  Reason::kNoChatTemplate,   Reason::kNeverFits,
+    Reason::kDoesNotGenerate, Reason::kUnknownModel,     Reason::kQueueFull,
+    Reason::kUnauthenticated, Reason::kStalledReader,    Reason::kDraining,
+    Reason::kNotReady,        Reason::kDeadlineExceeded, Reason::kCancelled,
+    Reason::kUnsupported,     Reason::kInvalidLogits,    Reason::kInternal};
 
 TEST(ErrorTest, EveryReasonTravelsInAStatus) {
   std::set<std::string_view> names;

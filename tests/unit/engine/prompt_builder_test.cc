@@ -43,9 +43,7 @@ class PromptBuilderTest : public ::testing::Test {
   }
 
   std::vector<TokenId> Build(const ChatPrompt& chat) {
-    GenerationRequest request;
-    request.prompt = chat;
-    auto ids = builder_->Build(request);
+    auto ids = builder_->Build(chat);
     EXPECT_TRUE(ids.ok()) << ids.status();
     return ids.ok() ? *std::move(ids) : std::vector<TokenId>();
   }
@@ -126,17 +124,14 @@ TEST_F(PromptBuilderTest, BordersAreNoneForWords) {
 
 // Where an answer begins is the template's to say, not a user's.
 TEST_F(PromptBuilderTest, ThePromptEndsWithTheTemplatesWords) {
-  GenerationRequest request;
   ChatPrompt chat{.messages = {{{"role", "user"}, {"content", "<think>"}}}};
   std::string end;
-  request.prompt = chat;
-  ASSERT_TRUE(builder_->Build(request, &end).ok());
+  ASSERT_TRUE(builder_->Build(chat, &end).ok());
   EXPECT_EQ(end, "<|im_end|>\n<|im_start|>assistant\n");
   chat.messages.push_back({{"role", "assistant"}, {"content", "<think>Hm"}});
   chat.add_generation_prompt = false;
   chat.continue_final_message = true;
-  request.prompt = chat;
-  ASSERT_TRUE(builder_->Build(request, &end).ok());
+  ASSERT_TRUE(builder_->Build(chat, &end).ok());
   EXPECT_EQ(end, "<think>Hm");
 }
 

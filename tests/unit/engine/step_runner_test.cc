@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -26,6 +27,10 @@ class ScriptedRunner final : public ModelRunner {
     result.prompt_logprobs.clear();
     for (const SequenceView& view : plans.back().samples) {
       result.samples.push_back({.token = static_cast<TokenId>(view.id)});
+    }
+    result.pooled.clear();
+    for (const PoolView& pool : plans.back().pools) {
+      result.pooled.push_back({.values = {pool.before.begin(), pool.before.end()}});
     }
     return absl::OkStatus();
   }
@@ -91,6 +96,35 @@ TEST(StepRunnerTest, FindsTheCulpritAndCopiesOnce) {
   EXPECT_EQ(runner.plans[2].copies.size(), 1);
   EXPECT_EQ(runner.plans[3].copies.size(), 0);
   EXPECT_EQ(runner.plans[2].samples.size(), 2);
+}
+
+TEST(StepRunnerTest, PooledPromptsFindTheirPlaceAgain) {
+  ScriptedRunner runner;
+  runner.info_.hidden_size = 1;
+  runner.judge = [](const Plan& plan) {
+    return Has(plan, 10) ? absl::InternalError("bad row") : absl::OkStatus();
+  };
+  const std::vector<float> values = {7, 8, 9};
+  Plan plan = ThreeRows();
+  plan.samples.clear();
+  for (int i = 0; i < 3; ++i) {
+    plan.rows[i].first_sample = plan.rows[i].num_samples = 0;
+    plan.rows[i].pool = 2 - i;
+    plan.pools.push_back({.before = std::span(values).subspan(i, 1)});
+  }
+  StepRunner steps(runner);
+  StepResult result;
+  std::vector<StepRunner::FailedRow> failed;
+  steps.Run(plan, result, failed);
+  ASSERT_EQ(failed.size(), 1);
+  ASSERT_EQ(result.pooled.size(), 3);
+  EXPECT_EQ(result.pooled[0].values, std::vector<float>{7});
+  EXPECT_EQ(result.pooled[1].values, std::vector<float>{8});
+  EXPECT_TRUE(result.pooled[2].values.empty());  // of the culprit
+
+  runner.info_.hidden_size = 2;  // the runner returns what is not of the model's width
+  steps.Run(plan, result, failed);
+  EXPECT_EQ(failed.size(), 3);
 }
 
 TEST(StepRunnerTest, NothingIsThrownPast) {

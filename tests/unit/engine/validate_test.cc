@@ -25,13 +25,13 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 class ValidateTest : public ::testing::Test {
  protected:
-  absl::StatusOr<SamplingParams> Run() {
-    return Validate(request_,
-                    {.model = model_,
-                     .options = options_,
-                     .eos_token_ids = {1},
-                     .has_chat_template = has_template_},
-                    now_);
+  absl::StatusOr<SamplingParams> Run() { return Validate(request_, Context(), now_); }
+
+  ValidationContext Context() const {
+    return {.model = model_,
+            .options = options_,
+            .eos_token_ids = {1},
+            .has_chat_template = has_template_};
   }
 
   void ExpectRefused(Reason reason, const std::string& field, const std::string& value) {
@@ -355,7 +355,7 @@ class FitToContextTest : public ValidateTest {
  protected:
   absl::Status Fit(std::vector<TokenId>& prompt) {
     sampling_ = *Run();
-    return FitToContext(request_, model_, prompt, sampling_);
+    return FitToContext(request_, Context(), prompt, sampling_);
   }
   SamplingParams sampling_;
 };
