@@ -76,6 +76,9 @@ void AddEngineOptions(CLI::App& command, engine::EngineOptions& options) {
   command.add_option("--max-n", options.max_n, "Most sequences of one request")
       ->check(CLI::Range(1.0, 1e6))
       ->capture_default_str();
+  command.add_option("--max-inputs", options.max_inputs, "Most inputs of one Embed call")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
   command.add_option("--max-logprobs", options.max_logprobs, "Most alternatives of one token")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();

@@ -13,6 +13,7 @@ using Run = std::function<int()>;
 
 void AddServeCommand(CLI::App& app, Run& run);
 void AddGenerateCommand(CLI::App& app, Run& run);
+void AddEmbedCommand(CLI::App& app, Run& run);
 void AddChatCommand(CLI::App& app, Run& run);
 void AddTokenizeCommand(CLI::App& app, Run& run);
 void AddDetokenizeCommand(CLI::App& app, Run& run);

@@ -73,6 +73,7 @@ int Main(int argc, char** argv) {
   Run run;
   AddServeCommand(app, run);
   AddGenerateCommand(app, run);
+  AddEmbedCommand(app, run);
   AddChatCommand(app, run);
   AddTokenizeCommand(app, run);
   AddDetokenizeCommand(app, run);

@@ -14,6 +14,8 @@ namespace skep::server {
 // Leaves deadline and tenant alone: they are not part of the message.
 absl::StatusOr<engine::GenerationRequest> ToRequest(const v1::GenerateRequest& message);
 
+absl::StatusOr<engine::EmbeddingRequest> ToRequest(const v1::EmbedRequest& message);
+
 absl::StatusOr<engine::TextPrompt> ToTextPrompt(const v1::TextPrompt& message,
                                                 std::string_view field);
 absl::StatusOr<engine::ChatPrompt> ToChatPrompt(const v1::ChatPrompt& message,
@@ -22,6 +24,10 @@ absl::StatusOr<engine::ChatPrompt> ToChatPrompt(const v1::ChatPrompt& message,
 // Ids above the range of TokenId are kInvalidField, naming `field` and the index.
 absl::StatusOr<std::vector<TokenId>> ToTokenIds(
     const google::protobuf::RepeatedField<uint32_t>& ids, std::string_view field);
+
+// All but the request id.
+void FillEmbeddings(const engine::Embeddings& embeddings, v1::EmbedResponse& out);
+void FillUsage(const engine::Usage& usage, v1::Usage& out);
 
 // Which parts of the events go into the answer.
 struct ResponseView {

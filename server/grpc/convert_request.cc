@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "engine/error.h"
@@ -103,31 +107,53 @@ absl::StatusOr<ordered_json> ToChatMessage(const v1::ChatMessage& message, std::
   return out;
 }
 
-absl::Status SetPrompt(const v1::GenerateRequest& message, GenerationRequest& out) {
+// The oneof `prompt` of a message; `prefix` is what precedes the names of its fields.
+template <typename Message>
+absl::StatusOr<engine::Prompt> ToPrompt(const Message& message, std::string_view prefix) {
+  const auto field = [&](std::string_view name) { return absl::StrCat(View(prefix), View(name)); };
   switch (message.prompt_case()) {
-    case v1::GenerateRequest::kText: {
-      absl::StatusOr<TextPrompt> prompt = ToTextPrompt(message.text(), "text");
-      if (!prompt.ok()) return prompt.status();
-      out.prompt = *std::move(prompt);
-      return absl::OkStatus();
-    }
-    case v1::GenerateRequest::kTokenIds: {
+    case Message::kText:
+      return ToTextPrompt(message.text(), field("text"));
+    case Message::kTokenIds: {
       absl::StatusOr<std::vector<TokenId>> ids =
-          ToTokenIds(message.token_ids().ids(), "token_ids.ids");
+          ToTokenIds(message.token_ids().ids(), field("token_ids.ids"));
       if (!ids.ok()) return ids.status();
-      out.prompt = TokenPrompt{*std::move(ids)};
-      return absl::OkStatus();
+      return TokenPrompt{*std::move(ids)};
     }
-    case v1::GenerateRequest::kChat: {
-      absl::StatusOr<ChatPrompt> prompt = ToChatPrompt(message.chat(), "chat");
-      if (!prompt.ok()) return prompt.status();
-      out.prompt = *std::move(prompt);
-      return absl::OkStatus();
-    }
-    case v1::GenerateRequest::PROMPT_NOT_SET:
+    case Message::kChat:
+      return ToChatPrompt(message.chat(), field("chat"));
+    case Message::PROMPT_NOT_SET:
       break;
   }
-  return Invalid("prompt", "one of text, token_ids and chat is required");
+  return Invalid(field("prompt"), "one of text, token_ids and chat is required");
+}
+
+absl::StatusOr<std::optional<Pooling>> ToPooling(v1::Pooling pooling) {
+  switch (pooling) {
+    case v1::POOLING_UNSPECIFIED:
+      return std::nullopt;
+    case v1::POOLING_LAST:
+      return Pooling::kLast;
+    case v1::POOLING_MEAN:
+      return Pooling::kMean;
+    case v1::POOLING_CLS:
+      return Pooling::kFirst;
+    default:
+      return Invalid("pooling", absl::StrCat(static_cast<int>(pooling), " is no Pooling"));
+  }
+}
+
+absl::StatusOr<engine::Truncation> ToTruncation(v1::Truncation truncation) {
+  switch (truncation) {
+    case v1::TRUNCATION_UNSPECIFIED:
+      return engine::Truncation::kNone;
+    case v1::TRUNCATION_END:
+      return engine::Truncation::kEnd;
+    case v1::TRUNCATION_START:
+      return engine::Truncation::kStart;
+    default:
+      return Invalid("truncation", absl::StrCat(static_cast<int>(truncation), " is no Truncation"));
+  }
 }
 
 absl::Status SetSampling(const v1::SamplingOptions& from, GenerationRequest& to) {
@@ -253,10 +279,37 @@ absl::StatusOr<GenerationRequest> ToRequest(const v1::GenerateRequest& message) 
   out.truncate_prompt_tokens = message.truncate_prompt_tokens();
   out.priority = message.priority();
   out.bypass_prefix_cache = message.bypass_prefix_cache();
-  if (absl::Status s = SetPrompt(message, out); !s.ok()) return s;
+  absl::StatusOr<engine::Prompt> prompt = ToPrompt(message, "");
+  if (!prompt.ok()) return prompt.status();
+  out.prompt = *std::move(prompt);
   if (absl::Status s = SetSampling(message.sampling(), out); !s.ok()) return s;
   if (absl::Status s = SetStopping(message.stopping(), out); !s.ok()) return s;
   if (absl::Status s = SetResponse(message.response(), out); !s.ok()) return s;
+  return out;
+}
+
+absl::StatusOr<engine::EmbeddingRequest> ToRequest(const v1::EmbedRequest& message) {
+  engine::EmbeddingRequest out;
+  out.request_id = message.request_id();
+  out.priority = message.priority();
+  out.bypass_prefix_cache = message.bypass_prefix_cache();
+  if (message.has_normalize()) out.normalize = message.normalize();
+  if (message.has_dimensions()) {
+    const uint32_t most = std::numeric_limits<int32_t>::max();
+    out.dimensions = static_cast<int32_t>(std::min(message.dimensions(), most));
+  }
+  const absl::StatusOr<std::optional<Pooling>> pooling = ToPooling(message.pooling());
+  if (!pooling.ok()) return pooling.status();
+  out.pooling = *pooling;
+  const absl::StatusOr<engine::Truncation> truncation = ToTruncation(message.truncation());
+  if (!truncation.ok()) return truncation.status();
+  out.truncation = *truncation;
+  for (int i = 0; i < message.inputs_size(); ++i) {
+    absl::StatusOr<engine::Prompt> prompt =
+        ToPrompt(message.inputs(i), absl::StrCat("inputs[", i, "]."));
+    if (!prompt.ok()) return prompt.status();
+    out.inputs.push_back(*std::move(prompt));
+  }
   return out;
 }
 

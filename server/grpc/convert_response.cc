@@ -1,3 +1,5 @@
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "server/grpc/convert.h"
@@ -77,6 +79,24 @@ void AddToolCall(const engine::ToolCallDelta& from, v1::SequenceOutput& piece) {
 
 }  // namespace
 
+void FillEmbeddings(const engine::Embeddings& embeddings, v1::EmbedResponse& out) {
+  for (size_t i = 0; i < embeddings.inputs.size(); ++i) {
+    const engine::Embedding& from = embeddings.inputs[i];
+    v1::Embedding& to = *out.add_embeddings();
+    to.set_index(static_cast<uint32_t>(i));
+    to.mutable_values()->Add(from.values.begin(), from.values.end());
+    to.set_num_tokens(static_cast<uint32_t>(from.prompt_tokens));
+    to.set_num_cached_tokens(static_cast<uint32_t>(from.cached_tokens));
+    to.set_truncated(from.truncated);
+  }
+}
+
+void FillUsage(const engine::Usage& usage, v1::Usage& out) {
+  out.set_prompt_tokens(static_cast<uint32_t>(usage.prompt_tokens));
+  out.set_cached_tokens(static_cast<uint32_t>(usage.cached_tokens));
+  out.set_generated_tokens(static_cast<uint32_t>(usage.generated_tokens));
+}
+
 ResponseView ResponseView::From(const v1::ResponseOptions& options) {
   ResponseView view;
   if (options.has_text()) view.text = options.text();
@@ -115,10 +135,7 @@ void ResponseBuilder::Add(const engine::OutputDelta& event, v1::GenerateResponse
 }
 
 void ResponseBuilder::Add(const engine::Usage& usage, v1::GenerateResponse& out) const {
-  v1::Usage& to = *out.mutable_usage();
-  to.set_prompt_tokens(static_cast<uint32_t>(usage.prompt_tokens));
-  to.set_cached_tokens(static_cast<uint32_t>(usage.cached_tokens));
-  to.set_generated_tokens(static_cast<uint32_t>(usage.generated_tokens));
+  FillUsage(usage, *out.mutable_usage());
 }
 
 void ResponseBuilder::AddLogprobs(const engine::TokenLogprobs& from, v1::TokenLogprobs& to) const {

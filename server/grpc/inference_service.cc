@@ -14,6 +14,7 @@
 #include "engine/tokenizer/tokenizer.h"
 #include "server/grpc/convert.h"
 #include "server/grpc/credentials.h"
+#include "server/grpc/embed_reactor.h"
 #include "server/grpc/generate_reactors.h"
 #include "server/grpc/info.h"
 
@@ -27,6 +28,13 @@ constexpr int kMaxWaitingWork = 64;
 std::string NewRequestId() {
   thread_local absl::BitGen bits;
   return absl::StrFormat("%016x", absl::Uniform<uint64_t>(bits));
+}
+
+StatusOrStream Run(engine::Engine& engine, engine::GenerationRequest request) {
+  return engine.Generate(std::move(request));
+}
+StatusOrStream Run(engine::Engine& engine, engine::EmbeddingRequest request) {
+  return engine.Embed(std::move(request));
 }
 
 // A call that is answered by one function, here or on another thread.
@@ -55,11 +63,11 @@ absl::Status InferenceService::CheckModel(std::string_view name) const {
       {.field = "model", .metadata = {{"served_model", options_.served_model_name}}});
 }
 
-StatusOrStream InferenceService::Submit(const v1::GenerateRequest& message, Call& call) {
+template <typename Message>
+StatusOrStream InferenceService::Submit(const Message& message, Call& call) {
   call.set_request_id(message.request_id().empty() ? NewRequestId() : message.request_id());
   absl::StatusOr<std::string> tenant = Authenticate(options_.api_keys, call.context());
-  absl::StatusOr<engine::GenerationRequest> request =
-      [&]() -> absl::StatusOr<engine::GenerationRequest> {
+  auto request = [&]() -> decltype(ToRequest(message)) {
     if (!tenant.ok()) return tenant.status();
     if (absl::Status model = CheckModel(message.model()); !model.ok()) return model;
     return ToRequest(message);
@@ -71,7 +79,7 @@ StatusOrStream InferenceService::Submit(const v1::GenerateRequest& message, Call
   request->request_id = call.request_id();
   request->deadline = call.deadline();
   request->tenant = *std::move(tenant);
-  return engine_->Generate(*std::move(request));
+  return Run(*engine_, *std::move(request));
 }
 
 grpc::ServerUnaryReactor* InferenceService::Generate(grpc::CallbackServerContext* context,
@@ -89,6 +97,14 @@ grpc::ServerWriteReactor<v1::GenerateResponse>* InferenceService::GenerateStream
   StatusOrStream stream = Submit(*request, *call);
   const ResponseBuilder builder(ResponseView::From(request->response()), engine_->tokenizer());
   return new GenerateStreamReactor(std::move(call), builder, std::move(stream));
+}
+
+grpc::ServerUnaryReactor* InferenceService::Embed(grpc::CallbackServerContext* context,
+                                                  const v1::EmbedRequest* request,
+                                                  v1::EmbedResponse* response) {
+  auto call = std::make_unique<Call>(context, "Embed", metrics_, &calls_);
+  StatusOrStream stream = Submit(*request, *call);
+  return new EmbedReactor(std::move(call), std::move(stream), response);
 }
 
 template <typename Work>

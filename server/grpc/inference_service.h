@@ -28,8 +28,9 @@ struct ServiceOptions {
   const ApiKeys* api_keys = nullptr;  // outlives the service; null: everybody may call
 };
 
-// Thread-safe. Handlers run on gRPC's threads and never wait: generating is driven by the stream's
-// callbacks; Tokenize and Detokenize, whose time grows with the text, run on a worker.
+// Thread-safe. Handlers run on gRPC's threads and never wait: generating and embedding are driven
+// by the stream's callbacks; Tokenize and Detokenize, whose time grows with the text, run on a
+// worker.
 class InferenceService final : public v1::Inference::CallbackService {
  public:
   // `engine` and `metrics` outlive the service.
@@ -40,6 +41,9 @@ class InferenceService final : public v1::Inference::CallbackService {
                                      v1::GenerateResponse* response) override;
   grpc::ServerWriteReactor<v1::GenerateResponse>* GenerateStream(
       grpc::CallbackServerContext* context, const v1::GenerateRequest* request) override;
+  grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* context,
+                                  const v1::EmbedRequest* request,
+                                  v1::EmbedResponse* response) override;
   grpc::ServerUnaryReactor* Tokenize(grpc::CallbackServerContext* context,
                                      const v1::TokenizeRequest* request,
                                      v1::TokenizeResponse* response) override;
@@ -58,7 +62,9 @@ class InferenceService final : public v1::Inference::CallbackService {
 
  private:
   absl::Status CheckModel(std::string_view name) const;
-  absl::StatusOr<std::unique_ptr<engine::ResponseStream>> Submit(const v1::GenerateRequest& message,
+  // Hands a GenerateRequest or an EmbedRequest to the engine.
+  template <typename Message>
+  absl::StatusOr<std::unique_ptr<engine::ResponseStream>> Submit(const Message& message,
                                                                  Call& call);
   absl::Status TokenizeNow(const v1::TokenizeRequest& request,
                            v1::TokenizeResponse& response) const;

@@ -22,6 +22,7 @@ void FillLimits(const ServiceOptions& options, v1::RequestLimits& out) {
   out.set_max_logprobs(options.engine.max_logprobs);
   out.set_max_logit_bias(options.engine.max_logit_bias);
   out.set_max_message_bytes(options.max_message_bytes);
+  out.set_max_inputs_per_request(options.engine.max_inputs);
 }
 
 void FillLoad(const engine::EngineStats& stats, v1::ServerLoad& out) {
@@ -61,6 +62,7 @@ void FillModelInfo(const ServiceOptions& options, const ModelInfo& model,
   FillDefaults(model.sampling_defaults, *out.mutable_sampling_defaults());
   out.set_tool_call_format(std::string(format.tool_call_name()));
   out.set_reasoning_format(std::string(format.reasoning_name()));
+  out.set_generates(model.generates);
 }
 
 void FillServerInfo(const ServiceOptions& options, absl::Time start_time, const ModelInfo& model,
@@ -82,7 +84,7 @@ void FillServerInfo(const ServiceOptions& options, absl::Time start_time, const 
     to.set_bytes_per_block(group.bytes_per_block);
     if (group.kind == StateKind::kSlidingWindow) to.set_window(group.window);
   }
-  out.set_prefix_cache(options.engine.prefix_cache);
+  out.set_prefix_cache(options.engine.prefix_cache && !model.whole_prompts);
   FillLimits(options, *out.mutable_limits());
   FillLoad(stats, *out.mutable_load());
 }

@@ -45,11 +45,18 @@ constexpr Field kFields[] = {
 }  // namespace
 
 std::string WireField(std::string_view engine_field) {
+  // Of an input, the fields are called as those of a request's one prompt.
+  const size_t end = engine_field.find(']');
+  if (engine_field.starts_with("inputs[") && end != std::string_view::npos) {
+    const std::string prompt = absl::StrCat("prompt", View(engine_field.substr(end + 1)));
+    const std::string wire = WireField(prompt);
+    if (wire == prompt) return std::string(engine_field);
+    return absl::StrCat(View(engine_field.substr(0, end + 1)), ".", wire);
+  }
   for (const Field& field : kFields) {
     if (!engine_field.starts_with(field.engine)) continue;
     const std::string_view rest = engine_field.substr(field.engine.size());
-    if (rest.empty() || rest[0] == '[' || rest[0] == '.')
-      return absl::StrCat(View(field.wire), View(rest));
+    if (rest.empty() || rest[0] == '[') return absl::StrCat(View(field.wire), View(rest));
   }
   return std::string(engine_field);
 }

@@ -56,7 +56,7 @@ Buckets StepTokenBuckets() {
 }
 
 constexpr std::string_view kService = "skep.v1.Inference";
-constexpr std::string_view kMethods[] = {"Generate",   "GenerateStream", "Tokenize",
+constexpr std::string_view kMethods[] = {"Generate",   "GenerateStream", "Embed",        "Tokenize",
                                          "Detokenize", "GetModelInfo",   "GetServerInfo"};
 constexpr std::string_view kCodes[] = {"OK",
                                        "CANCELLED",
@@ -192,7 +192,8 @@ Metrics::Series::Series(const MetricsOptions& metric_options)
       queue(AddHistogram("skep_request_queue_seconds", "From arrival to a request's first step.",
                          RequestBuckets())),
       prefill(AddHistogram("skep_request_prefill_seconds",
-                           "From a request's first step to its first token.", RequestBuckets())),
+                           "From a request's first step to its first token, or its embedding.",
+                           RequestBuckets())),
       decode(AddHistogram("skep_request_decode_seconds", "From a request's first token to its end.",
                           RequestBuckets())),
       total(AddHistogram("skep_e2e_request_latency_seconds", "From a request's arrival to its end.",
@@ -227,7 +228,9 @@ Metrics::Series::Series(const MetricsOptions& metric_options)
   }
   auto& finish_family = prometheus::BuildCounter()
                             .Name("skep_requests_total")
-                            .Help("Requests that were accepted and have ended.")
+                            .Help(
+                                "Requests that were accepted and have ended; each input of an "
+                                "Embed call is one.")
                             .Labels(labels)
                             .Register(registry);
   for (FinishReason reason : kFinishReasons) {
@@ -272,9 +275,10 @@ void Metrics::OnFinished(const Finished& finished) {
       ->Increment();
   series_->queue.Observe(absl::ToDoubleSeconds(finished.queued));
   series_->prefill.Observe(absl::ToDoubleSeconds(finished.prefill));
-  series_->decode.Observe(absl::ToDoubleSeconds(finished.decode));
   series_->total.Observe(absl::ToDoubleSeconds(finished.total));
   series_->prompt_tokens.Observe(static_cast<double>(finished.prompt_tokens));
+  if (finished.embedding) return;
+  series_->decode.Observe(absl::ToDoubleSeconds(finished.decode));
   series_->generation_tokens.Observe(static_cast<double>(finished.generated_tokens));
   if (finished.generated_tokens > 1) {
     series_->per_output_token.Observe(absl::ToDoubleSeconds(finished.decode) /

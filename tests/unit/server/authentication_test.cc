@@ -53,7 +53,10 @@ class AuthenticationTest : public ServerTest {
     text.mutable_text()->set_text("abc");
     v1::DetokenizeRequest ids;
     ids.add_token_ids(3);
+    v1::EmbedRequest embed;
+    embed.add_inputs()->mutable_token_ids()->add_ids(2);
     call(&v1::Inference::Stub::Generate, TokenRequest({2, 3}, 3), v1::GenerateResponse());
+    call(&v1::Inference::Stub::Embed, embed, v1::EmbedResponse());
     call(&v1::Inference::Stub::Tokenize, text, v1::TokenizeResponse());
     call(&v1::Inference::Stub::Detokenize, ids, v1::DetokenizeResponse());
     call(&v1::Inference::Stub::GetModelInfo, v1::GetModelInfoRequest(), v1::GetModelInfoResponse());

@@ -66,6 +66,62 @@ TEST(ToRequestTest, WhatIsUnsetStaysUnset) {
   EXPECT_EQ(request.deadline, absl::InfiniteFuture());
 }
 
+v1::EmbedRequest EmbedMessage(const std::string& text) {
+  v1::EmbedRequest message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
+  return message;
+}
+
+TEST(ToEmbeddingRequestTest, WhatIsUnsetStaysUnset) {
+  const auto request = ToRequest(EmbedMessage("inputs { text { text: 'hi' } }"));
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(std::get<engine::TextPrompt>(request->inputs.at(0)).text, "hi");
+  EXPECT_FALSE(request->pooling.has_value());
+  EXPECT_FALSE(request->dimensions.has_value());
+  EXPECT_TRUE(request->normalize);
+  EXPECT_EQ(request->truncation, engine::Truncation::kNone);
+}
+
+TEST(ToEmbeddingRequestTest, EveryFieldArrives) {
+  const auto request = ToRequest(EmbedMessage(
+      "request_id: 'r' inputs { token_ids { ids: [3, 1] } }"
+      "inputs { chat { messages { role: 'user' content: 'x' } add_generation_prompt: false } }"
+      "pooling: POOLING_CLS normalize: false dimensions: 0 truncation: TRUNCATION_START"
+      " priority: -2 bypass_prefix_cache: true"));
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->request_id, "r");
+  EXPECT_THAT(std::get<engine::TokenPrompt>(request->inputs.at(0)).ids, ElementsAre(3, 1));
+  EXPECT_FALSE(std::get<engine::ChatPrompt>(request->inputs.at(1)).add_generation_prompt);
+  EXPECT_EQ(request->pooling, Pooling::kFirst);
+  EXPECT_FALSE(request->normalize);
+  EXPECT_EQ(request->dimensions, 0);
+  EXPECT_EQ(request->truncation, engine::Truncation::kStart);
+  EXPECT_EQ(request->priority, -2);
+  EXPECT_TRUE(request->bypass_prefix_cache);
+  const auto with = [](const char* field) {
+    return *ToRequest(EmbedMessage(absl::StrCat("inputs { text { raw: 'x' } } ", field)));
+  };
+  EXPECT_EQ(with("pooling: POOLING_LAST").pooling, Pooling::kLast);
+  EXPECT_EQ(with("pooling: POOLING_MEAN").pooling, Pooling::kMean);
+  EXPECT_EQ(with("truncation: TRUNCATION_END").truncation, engine::Truncation::kEnd);
+  EXPECT_EQ(with("dimensions: 4294967295").dimensions, std::numeric_limits<int32_t>::max());
+}
+
+TEST(ToEmbeddingRequestTest, NamesTheFieldThatIsWrong) {
+  for (const auto& [text, field] : std::vector<std::pair<const char*, const char*>>{
+           {"inputs {}", "inputs[0].prompt"},
+           {"inputs { text { text: 'x' } } inputs { text {} }", "inputs[1].text"},
+           {"inputs { token_ids { ids: 4294967295 } }", "inputs[0].token_ids.ids[0]"},
+           {"inputs { chat {} }", "inputs[0].chat.messages"},
+           {"pooling: 9", "pooling"},
+           {"truncation: 9", "truncation"}}) {
+    const absl::Status status = ToRequest(EmbedMessage(text)).status();
+    EXPECT_EQ(engine::ReasonOf(status), engine::Reason::kInvalidField) << text;
+    EXPECT_EQ(engine::DetailsOf(status).field, field);
+    EXPECT_EQ(WireField(field), field) << "they are the message's own names";
+  }
+}
+
 TEST(ToRequestTest, ParsingCanBeTurnedOff) {
   EXPECT_EQ(Request("text { text: 'a' }").parsing, engine::AnswerParsing::kAuto);
   EXPECT_EQ(Request("text { text: 'a' } response { parsing: ANSWER_PARSING_OFF }").parsing,
@@ -338,6 +394,10 @@ TEST(WireFieldTest, NamesExistInTheMessages) {
   EXPECT_EQ(WireField("stop_strings[2]"), "stopping.stop_strings[2]");
   EXPECT_EQ(WireField("prompt.messages[1].role"), "chat.messages[1].role");
   EXPECT_EQ(WireField("no_such_field"), "no_such_field");
+  EXPECT_EQ(WireField("inputs"), "inputs");
+  EXPECT_EQ(WireField("inputs[12]"), "inputs[12]");
+  EXPECT_EQ(WireField("inputs[12].token_ids[3]"), "inputs[12].token_ids.ids[3]");
+  EXPECT_EQ(WireField("inputs[12].messages[1]"), "inputs[12].chat.messages[1]");
 }
 
 }  // namespace

@@ -42,6 +42,8 @@ TEST(MetricsTest, EverySeriesExistsAtTheStart) {
            "skep_rejections_total{model_name=\"m\",reason=\"DRAINING\"} 0",
            "skep_grpc_requests_total{model_name=\"m\",code=\"UNAVAILABLE\",method="
            "\"GenerateStream\",service=\"skep.v1.Inference\"} 0",
+           "skep_grpc_requests_total{model_name=\"m\",code=\"OK\",method=\"Embed\",service="
+           "\"skep.v1.Inference\"} 0",
            "skep_time_to_first_token_seconds_bucket{model_name=\"m\",le=\"2\"} 0",
            "skep_inter_token_latency_seconds_bucket{model_name=\"m\",le=\"0.001\"} 0",
            "skep_time_per_output_token_seconds_count{model_name=\"m\"} 0",
@@ -80,6 +82,7 @@ TEST(MetricsTest, ObservationsAreCounted) {
                       .generated_tokens = 3,
                       .decode = absl::Milliseconds(20)});
   metrics.OnFinished({.reason = FinishReason::kDeadline});
+  metrics.OnFinished({.reason = FinishReason::kStop, .prompt_tokens = 7, .embedding = true});
   const std::string text = metrics.Serialize();
   EXPECT_THAT(
       text,
@@ -95,6 +98,9 @@ TEST(MetricsTest, ObservationsAreCounted) {
       text, HasSubstr("skep_time_per_output_token_seconds_bucket{model_name=\"m\",le=\"0.01\"} 1"));
   EXPECT_THAT(text,
               HasSubstr("skep_requests_total{model_name=\"m\",finish_reason=\"cancelled\"} 1"));
+  EXPECT_THAT(text, HasSubstr("skep_requests_total{model_name=\"m\",finish_reason=\"stop\"} 1"));
+  EXPECT_THAT(text, HasSubstr("skep_request_prompt_tokens_count{model_name=\"m\"} 3"));
+  EXPECT_THAT(text, HasSubstr("skep_request_generation_tokens_count{model_name=\"m\"} 2"));
   // vLLM has one word for both.
   EXPECT_THAT(
       text,

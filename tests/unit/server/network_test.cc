@@ -75,6 +75,69 @@ TEST_F(NetworkTest, StreamPutTogetherIsTheWholeAnswer) {
   EXPECT_EQ(ids, Expected({2, 3, 4}, 50));
 }
 
+v1::EmbedRequest IdsRequest(const std::vector<std::vector<TokenId>>& inputs) {
+  v1::EmbedRequest request;
+  for (const auto& ids : inputs) {
+    v1::TokenIds& to = *request.add_inputs()->mutable_token_ids();
+    for (TokenId id : ids) to.add_ids(static_cast<uint32_t>(id));
+  }
+  return request;
+}
+
+TEST_F(NetworkTest, EmbedAnswersAllInputs) {
+  const std::vector<std::vector<TokenId>> inputs = {{2, 3, 4}, std::vector<TokenId>(200, 5)};
+  v1::EmbedRequest request = IdsRequest(inputs);
+  request.set_request_id("abc");
+  request.set_pooling(v1::POOLING_MEAN);
+  request.set_normalize(false);
+  request.set_dimensions(3);
+  grpc::ClientContext context;
+  v1::EmbedResponse response;
+  const grpc::Status status = stub_->Embed(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.request_id(), "abc");
+  EXPECT_EQ(response.usage().prompt_tokens(), 203u);
+  ASSERT_EQ(response.embeddings_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    const v1::Embedding& embedding = response.embeddings(i);
+    const std::vector<float> sum = FakePooled(inputs[i], Pooling::kMean, model_);
+    ASSERT_EQ(embedding.values_size(), 3);
+    for (int k = 0; k < 3; ++k) {
+      EXPECT_FLOAT_EQ(embedding.values(k), sum[k] / static_cast<float>(inputs[i].size()));
+    }
+    EXPECT_EQ(embedding.index(), static_cast<uint32_t>(i));
+    EXPECT_EQ(embedding.num_tokens(), inputs[i].size());
+    EXPECT_FALSE(embedding.truncated());
+  }
+}
+
+TEST_F(NetworkTest, EmbedNamesTheInputThatIsWrong) {
+  const auto refused = [this](const v1::EmbedRequest& request) {
+    grpc::ClientContext context;
+    v1::EmbedResponse response;
+    const grpc::Status status = stub_->Embed(&context, request, &response);
+    return absl::StrCat(ReasonOf(status), " ", FieldOf(status));
+  };
+  EXPECT_EQ(refused(IdsRequest({})), "INVALID_FIELD inputs");
+  EXPECT_EQ(refused(IdsRequest({{2}, {3, 9999}})), "INVALID_FIELD inputs[1].token_ids.ids[1]");
+  EXPECT_EQ(refused(IdsRequest({{2}, std::vector<TokenId>(1025, 5)})), "PROMPT_TOO_LONG inputs[1]");
+  v1::EmbedRequest request = IdsRequest({{2}});
+  request.add_inputs()->mutable_chat()->add_messages();
+  EXPECT_EQ(refused(request), "INVALID_FIELD inputs[1].chat.messages[0].role");
+  EXPECT_TRUE(Eventually([this] { return Idle(); }));
+}
+
+TEST_F(NetworkTest, ADeadlineEndsAnEmbedCall) {
+  control_->delay_microseconds = 20'000;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  v1::EmbedResponse response;
+  const grpc::Status status =
+      stub_->Embed(&context, IdsRequest({std::vector<TokenId>(1000, 5)}), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(Eventually([this] { return Idle(); }));
+}
+
 TEST_F(NetworkTest, ErrorsCarryReasonAndField) {
   v1::GenerateResponse response;
   v1::GenerateRequest request = TokenRequest({2}, 5);
@@ -132,6 +195,7 @@ TEST_F(NetworkTest, InfoIsTheServers) {
   EXPECT_EQ(model.model(), "fake");
   EXPECT_EQ(model.vocab_size(), static_cast<uint32_t>(engine::FakeVocabSize()));
   EXPECT_EQ(model.context_length(), 1024u);
+  EXPECT_TRUE(model.generates());
   EXPECT_THAT(model.eos_token_ids(), ElementsAre(engine::kFakeEos));
   v1::GetServerInfoResponse server;
   grpc::ClientContext second;
