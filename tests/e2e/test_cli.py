@@ -153,8 +153,8 @@ def test_chat(binary, server):
 def test_exit_codes(binary, model, tmp_path):
     assert skep(binary, "--version").startswith("skep ")
     overview = skep(binary, "--help")
-    for command in ("serve", "generate", "chat", "tokenize", "detokenize", "template", "inspect",
-                    "perplexity", "bench"):
+    for command in ("serve", "generate", "embed", "chat", "tokenize", "detokenize", "template",
+                    "inspect", "perplexity", "bench"):
         assert command in overview
     assert "--max-tokens" in skep(binary, "generate", "--help")
     skep(binary, code=2)

@@ -1,27 +1,18 @@
 // Batch invariance through the whole engine: whatever else runs, and however the scheduler cuts,
 // preempts and reuses, a request's tokens and log-probabilities have the same bits.
-#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
-#include "models/runner/loaded_model.h"
-#include "models/runner/local_runner.h"
-#include "tests/fakes/fake_tokenizer.h"
-#include "tests/golden/broken_ops.h"
+#include "tests/golden/engine_harness.h"
 
 namespace skep::engine {
 namespace {
-
-using models::LoadedModel;
-using models::Ops;
-using models::RunnerOptions;
 
 constexpr int32_t kNeedleSequences = 3;
 constexpr int32_t kNeedleTokens = 24;
@@ -33,44 +24,6 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-enum class Kernels { kReal, kBroken };
-
-class Harness {
- public:
-  Harness(const std::string& model, Kernels kernels, int32_t max_batch_tokens,
-          int32_t max_sequences, int64_t cache_bytes) {
-    RunnerOptions options;
-    options.threads = 2;
-    options.max_batch_tokens = max_batch_tokens;
-    options.max_sequences = max_sequences;
-    options.kv_cache_memory = cache_bytes;
-    const c10::InferenceMode inference;
-    auto ops = models::MakeOps(options);
-    EXPECT_TRUE(ops.ok()) << ops.status();
-    std::unique_ptr<Ops> chosen = *std::move(ops);
-    if (kernels == Kernels::kBroken)
-      chosen = std::make_unique<models::BrokenOps>(std::move(chosen));
-    auto loaded =
-        models::LoadModel(std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/models/" + model, options,
-                          std::move(chosen));
-    EXPECT_TRUE(loaded.ok()) << loaded.status();
-    EngineOptions engine_options;
-    engine_options.max_batch_tokens = max_batch_tokens;
-    engine_options.max_sequences = max_sequences;
-    auto engine =
-        Engine::Create(engine_options, std::make_unique<models::LocalRunner>(*std::move(loaded)),
-                       MakeFakeTokenizer(), /*chat_template=*/nullptr,
-                       /*observer=*/nullptr);
-    EXPECT_TRUE(engine.ok()) << engine.status();
-    engine_ = *std::move(engine);
-  }
-
-  Engine& engine() { return *engine_; }
-
- private:
-  std::unique_ptr<Engine> engine_;
-};
-
 GenerationRequest Request(std::vector<TokenId> prompt, int32_t max_tokens) {
   GenerationRequest request;
   request.prompt = TokenPrompt{std::move(prompt)};
@@ -79,12 +32,6 @@ GenerationRequest Request(std::vector<TokenId> prompt, int32_t max_tokens) {
   request.temperature = 0.8f;
   request.seed = 11;
   return request;
-}
-
-std::vector<TokenId> Tokens(std::mt19937& random, size_t count) {
-  std::vector<TokenId> tokens(count);
-  for (TokenId& token : tokens) token = static_cast<TokenId>(random() % 250);
-  return tokens;
 }
 
 GenerationRequest Needle() {
@@ -115,8 +62,7 @@ Outcome Read(ResponseStream& stream, int32_t n) {
 }
 
 Outcome RunAlone(const std::string& model, Kernels kernels) {
-  Harness harness(model, kernels, /*max_batch_tokens=*/128, /*max_sequences=*/4,
-                  /*cache_bytes=*/int64_t{16} << 20);
+  Harness harness(model, {.kernels = kernels});
   auto stream = harness.engine().Generate(Needle());
   EXPECT_TRUE(stream.ok()) << stream.status();
   return Read(**stream, kNeedleSequences);
@@ -137,7 +83,11 @@ void RunSchedules(const std::string& model, Kernels kernels, int64_t block_bytes
     return low + static_cast<int>(random() % static_cast<uint32_t>(high - low + 1));
   };
   const int32_t max_sequences = in(kNeedleSequences, 8);
-  Harness harness(model, kernels, in(max_sequences, 64), max_sequences, block_bytes * in(8, 14));
+  const int32_t max_batch_tokens = in(max_sequences, 64);
+  Harness harness(model, {.kernels = kernels,
+                          .max_batch_tokens = max_batch_tokens,
+                          .max_sequences = max_sequences,
+                          .cache_bytes = block_bytes * in(8, 14)});
   for (int round = 0; round < 5; ++round) {
     std::vector<std::unique_ptr<ResponseStream>> others;
     std::unique_ptr<ResponseStream> needle;
@@ -176,8 +126,8 @@ struct Model {
 };
 
 // Llama: 2 layers of 2 key-value heads of 16 channels. Gemma 3: 6 layers of 2 of 32.
-const Model kModels[] = {{"llama3_rope/q8_0.gguf", 2 * 2 * 2 * 16 * 32 * 2},
-                         {"gemma3/float32", 6 * 2 * 2 * 32 * 32 * 2}};
+const Model kModels[] = {{"models/llama3_rope/q8_0.gguf", 2 * 2 * 2 * 16 * 32 * 2},
+                         {"models/gemma3/float32", 6 * 2 * 2 * 32 * 32 * 2}};
 
 TEST(Invariance, NoScheduleChangesABitOfARequest) {
   for (const Model& model : kModels) {
