@@ -47,6 +47,7 @@ void Decoder::Logits(std::span<const int32_t> row_ids, at::Tensor& logits) {
 }
 
 void Decoder::Hidden(std::span<const int32_t> row_ids, at::Tensor& hidden) {
+  // A norm writes the values also where the head reads only their quantised form.
   const at::Tensor& values = head_input_->values;
   const float* from = values.data_ptr<float>();
   float* to = hidden.data_ptr<float>();
