@@ -107,9 +107,15 @@ struct CacheGroupInput {
 // persistent.
 struct StepInput {
   std::span<const TokenId> tokens;        // [num_tokens]
-  std::span<const int32_t> positions;     // [num_tokens], absolute
+  std::span<const int32_t> positions;     // [num_tokens], as the model counts them: absolute, but
+                                          // see PrefixOptions
   std::span<const int32_t> query_starts;  // [num_rows + 1], first token of each sequence's run
   std::span<const int32_t> kv_lengths;    // [num_rows], cached tokens including this step's
+  // [num_rows], at most kv_lengths: so many first tokens of a sequence are seen by all its queries,
+  // those before them too. Empty: none.
+  std::span<const int32_t> prefixes;
+  // [num_tokens], the second position of models that count on two axes; else empty.
+  std::span<const int32_t> block_positions;
   std::vector<CacheGroupInput> groups;
   int32_t block_size = 0;
   int32_t max_query_length = 0;
@@ -160,6 +166,8 @@ struct LatentArguments {
   at::Tensor* queries = nullptr;  // out: [max_rows, query_heads * head_dim]
 };
 
+// A query sees the keys of its own sequence up to its position and those of StepInput's prefix,
+// less what the group's window, `chunk` and `radius` take away.
 struct AttentionArguments {
   const at::Tensor* queries = nullptr;
   const LayerCache* cache = nullptr;
@@ -168,6 +176,7 @@ struct AttentionArguments {
   float scale = 1.0f;
   float softcap = 0.0f;                // > 0: c * tanh(score / c), before the mask
   int64_t chunk = 0;                   // > 0: only keys of the query's chunk of so many positions
+  int64_t radius = 0;                  // > 0: only keys at most so many positions from the query
   const at::Tensor* sinks = nullptr;   // float [1, query_heads]: logits that take weight, or null
   const at::Tensor* slopes = nullptr;  // float [1, query_heads]: ALiBi adds slope * (key's position
                                        // - query's) to scaled scores (Press et al. 2022), or null

@@ -25,6 +25,7 @@ void AttentionRunner::ListTasks(const AttentionJob& job, const AttentionBatch& b
     const int64_t start = batch.query_starts[s];
     const int64_t count = batch.query_starts[s + 1] - start;
     const int64_t first_position = batch.kv_lengths[s] - count;
+    const int64_t prefix = batch.prefixes.empty() ? 0 : batch.prefixes[s];
     // Later tokens see more keys: the dearest tasks go first.
     for (int64_t tile = (count + tile_tokens - 1) / tile_tokens - 1; tile >= 0; --tile) {
       const int64_t at = tile * tile_tokens;
@@ -33,10 +34,12 @@ void AttentionRunner::ListTasks(const AttentionJob& job, const AttentionBatch& b
       const int64_t oldest = job.FirstSeen(position);
       Task task;
       task.first_split = oldest / kSplitTokens;
-      task.num_splits = (position + tokens - 1) / kSplitTokens - task.first_split + 1;
+      const int64_t newest = job.EndSeen(position + tokens - 1, prefix) - 1;
+      task.num_splits = newest / kSplitTokens - task.first_split + 1;
       for (int64_t head = 0; head < job.kv_heads; ++head) {
-        task.tile = {start + at, tokens, position, head,
-                     batch.block_table + static_cast<int64_t>(s) * batch.table_stride};
+        task.tile = {start + at, tokens,
+                     position,   prefix,
+                     head,       batch.block_table + static_cast<int64_t>(s) * batch.table_stride};
         tasks_.push_back(task);
       }
     }

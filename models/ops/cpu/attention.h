@@ -19,6 +19,7 @@ struct AttentionBatch {
   std::span<const int32_t> kv_lengths;    // [sequences], including this step's tokens
   const int32_t* block_table = nullptr;   // [sequences, table_stride]
   int64_t table_stride = 0;
+  std::span<const int32_t> prefixes;  // [sequences], see StepInput; empty: all 0
 };
 
 // Keeps its lists and scratch from call to call; they grow to the largest step.

@@ -198,13 +198,13 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
   const int64_t stride = job.value_stride();
   LoadQueries<kInt8>(job, tile, s.queries);
 
-  const int64_t last_position = tile.first_position + tile.tokens - 1;
   const int64_t oldest = job.FirstSeen(tile.first_position);
+  const int64_t end = job.EndSeen(tile.first_position + tile.tokens - 1, tile.prefix);
   SplitRange range;
   range.start = split * kSplitTokens;
   range.begin = range.start < oldest ? oldest : range.start;
   range.end = range.start + kSplitTokens;
-  range.end = range.end > last_position + 1 ? last_position + 1 : range.end;
+  range.end = range.end > end ? end : range.end;
 
   const HeadBlocks<Kv> blocks(job, tile);
   const int64_t first_block = range.begin / kBlockSize;
@@ -236,7 +236,7 @@ inline void AttendSplit(const AttentionJob& job, const AttentionTile& tile, int6
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t position = tile.first_position + r / group;
     const int64_t first = job.FirstSeen(position) - range.start - seen;
-    int64_t last = position + 1 - range.start - seen;
+    int64_t last = job.EndSeen(position, tile.prefix) - range.start - seen;
     last = last > count ? count : last;
     RowRange row{first < 0 ? 0 : first, last < 0 ? 0 : last, count, 0.0f, 0.0f};
     if (job.slopes != nullptr) {

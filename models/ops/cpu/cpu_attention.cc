@@ -95,11 +95,13 @@ void CpuOps::PagedAttention(const AttentionArguments& a) {
   job.scale = a.scale;
   job.softcap = a.softcap;
   job.chunk = a.chunk;
+  job.radius = a.radius;
   job.sinks = a.sinks != nullptr ? a.sinks->data_ptr<float>() : nullptr;
   job.slopes = a.slopes != nullptr ? a.slopes->data_ptr<float>() : nullptr;
   cpu::AttentionBatch batch;
   batch.query_starts = input_->query_starts;
   batch.kv_lengths = input_->kv_lengths;
+  batch.prefixes = input_->prefixes;
   batch.block_table = group.block_table.data();
   batch.table_stride = group.table_stride;
   attention_.Run(kernels_, job, batch, pool_, workspaces_, BlocksOrNull(*a.output));

@@ -84,6 +84,7 @@ struct AttentionJob {
   int64_t block_size = 0;  // 16 or 32
   int64_t window = 0;      // 0: none
   int64_t chunk = 0;       // 0: none
+  int64_t radius = 0;      // 0: none
   float scale = 1.0f;
   float softcap = 0.0f;
   const float* sinks = nullptr;   // [query_heads] or null
@@ -92,7 +93,14 @@ struct AttentionJob {
   // The first position that a query at `position` sees.
   int64_t FirstSeen(int64_t position) const {
     if (chunk > 0) return position - position % chunk;
+    if (radius > 0) return position > radius ? position - radius : 0;
     return window > 0 && position >= window ? position - window + 1 : 0;
+  }
+  // One past the last, in a sequence whose first `prefix` tokens every query sees. Like the first,
+  // it never falls as positions rise.
+  int64_t EndSeen(int64_t position, int64_t prefix) const {
+    const int64_t end = position < prefix ? prefix : position + 1;
+    return radius > 0 && position + radius < end ? position + radius + 1 : end;
   }
   int64_t group() const { return query_heads / kv_heads; }
   int64_t value_stride() const { return (value_dim + kLanes - 1) / kLanes * kLanes; }
@@ -117,6 +125,7 @@ struct AttentionTile {
   int64_t first_token = 0;     // row of `queries`
   int64_t tokens = 0;          // tokens * group() <= AttentionRowLimit
   int64_t first_position = 0;  // of first_token
+  int64_t prefix = 0;          // of the sequence: tokens that every query sees
   int64_t kv_head = 0;
   const int32_t* blocks = nullptr;  // the sequence's block table
 };

@@ -361,7 +361,12 @@ class ReferenceOps final : public Ops {
     if (a.slopes != nullptr) {
       scores = scores + a.slopes->view({-1, 1, 1}) * (key_position - query_position);
     }
-    at::Tensor hidden = key_position.gt(query_position);
+    at::Tensor end = query_position + 1;  // of what a query sees
+    if (!input_->prefixes.empty()) end = end.clamp_min(input_->prefixes[row]);
+    at::Tensor hidden = key_position.ge(end);
+    if (a.radius > 0) {
+      hidden = hidden.logical_or((key_position - query_position).abs().gt(a.radius));
+    }
     if (window > 0) hidden = hidden.logical_or(key_position.le(query_position - window));
     if (chunk > 0) {
       const at::Tensor begin = query_position - query_position.remainder(chunk);

@@ -23,6 +23,8 @@ struct Shape {
   int64_t chunk = 0;
   bool sinks = false;
   bool slopes = false;
+  int64_t radius = 0;
+  int64_t prefix = 0;  // tokens of each sequence that all its queries see, if it has so many
 
   int64_t values() const { return value_dim > 0 ? value_dim : head_dim; }
 };
@@ -39,6 +41,7 @@ class World {
     job_.block_size = shape.block_size;
     job_.window = shape.window;
     job_.chunk = shape.chunk;
+    job_.radius = shape.radius;
     for (int64_t h = 0; h < shape.query_heads; ++h) {
       sinks_.push_back(2.0f - static_cast<float>(h));
       slopes_.push_back(1.0f / static_cast<float>(h + 2));
@@ -63,7 +66,7 @@ class World {
                          int threads, bool quantise = false) {
     const int64_t query_width = shape_.query_heads * shape_.head_dim;
     std::vector<int32_t> starts = {0};
-    std::vector<int32_t> kv;
+    std::vector<int32_t> kv, prefixes;
     std::vector<float> queries;
     std::vector<int32_t> table = table_;
     for (size_t s = 0; s < lengths_.size(); ++s) {
@@ -71,6 +74,7 @@ class World {
                      queries_[s].begin() + to[s] * query_width);
       starts.push_back(starts.back() + static_cast<int32_t>(to[s] - from[s]));
       kv.push_back(static_cast<int32_t>(to[s]));
+      prefixes.push_back(static_cast<int32_t>(std::min(to[s], shape_.prefix)));
       // Blocks that slid out of the window, or are not needed yet, are not there.
       for (int64_t b = 0; b < stride_; ++b) {
         const bool slid =
@@ -94,7 +98,8 @@ class World {
       workspaces.push_back(reinterpret_cast<uint8_t*>(m.data()));
     }
     AlignedBlocks blocks(starts.back(), width());
-    AttentionBatch batch{starts, kv, table.data(), stride_};
+    AttentionBatch batch{starts, kv, table.data(), stride_, {}};
+    if (shape_.prefix > 0) batch.prefixes = prefixes;
     AttentionRunner runner;
     runner.Run(kernels_, job, batch, pool, workspaces, quantise ? blocks.data() : nullptr);
     if (quantise) ExpectQuantised(out, starts.back(), width(), blocks);
@@ -114,8 +119,10 @@ class World {
       const float* q_row = queries_[s].data() + (position * shape_.query_heads + h) * dim;
       std::vector<float> q(q_row, q_row + dim);
       if (shape_.kv_type == KvType::kI8) q = RoundToInt8(q.data(), dim);
-      std::vector<double> scores(position + 1, -INFINITY);
-      for (int64_t t = 0; t <= position; ++t) {
+      const int64_t end = std::max(position + 1, std::min(shape_.prefix, lengths_[s]));
+      std::vector<double> scores(end, -INFINITY);
+      for (int64_t t = 0; t < end; ++t) {
+        if (shape_.radius > 0 && std::abs(t - position) > shape_.radius) continue;
         if (shape_.window > 0 && t <= position - shape_.window) continue;
         if (shape_.chunk > 0 && t / shape_.chunk != position / shape_.chunk) continue;
         const std::vector<float> k =
@@ -134,7 +141,7 @@ class World {
         total = std::exp(sinks_[h] - largest);
       }
       for (double& score : scores) total += score = std::exp(score - largest);
-      for (int64_t t = 0; t <= position; ++t) {
+      for (int64_t t = 0; t < end; ++t) {
         const std::vector<float> v =
             Stored(values_[s].data() + (t * shape_.kv_heads + h / group) * value_dim, value_dim);
         for (int64_t d = 0; d < value_dim; ++d) out[h * value_dim + d] += scores[t] / total * v[d];
@@ -282,6 +289,79 @@ TEST(AttentionTest, QuantisesWhateverTheHeadSize) {
   for (const Shape& shape : {Shape{9, 3, 64}, Shape{4, 4, 80}, Shape{5, 5, 24, 16}}) {
     World world(KernelsFor(DetectCpuLevel()), shape, {3, 20});
     world.Run({0, 0}, {3, 20}, /*threads=*/2, /*quantise=*/true);
+  }
+}
+
+constexpr int64_t kWhole = int64_t{1} << 20;
+
+std::vector<Shape> LookingAhead() {
+  Shape encoder{4, 4, 64};
+  encoder.prefix = kWhole;
+  Shape local{6, 2, 32, 16};
+  local.prefix = kWhole;
+  local.radius = 12;
+  Shape wide{3, 1, 64, 32, /*window=*/0, /*softcap=*/0.0f, KvType::kI8};
+  wide.prefix = kWhole;
+  wide.radius = 300;
+  Shape prefix{9, 3, 64, 32, /*window=*/0, /*softcap=*/0.0f, KvType::kF32};
+  prefix.prefix = 40;
+  return {encoder, local, wide, prefix};
+}
+
+TEST(AttentionTest, LooksAheadAsFarAsThePrefixAndTheRadiusGo) {
+  for (CpuLevel level : LevelsHere()) {
+    for (const Shape& shape : LookingAhead()) {
+      // The second spans three splits.
+      const std::vector<int64_t> lengths = {1, 1100, 70, 16, 41};
+      World world(KernelsFor(level), shape, lengths);
+      const std::vector<float> out = world.RunAll(/*threads=*/2);
+      int64_t row = 0;
+      for (size_t s = 0; s < lengths.size(); ++s) {
+        const int64_t step = lengths[s] > 100 ? 61 : 1;
+        for (int64_t t = 0; t < lengths[s]; t += step) {
+          const std::vector<double> expected = world.Expected(s, t);
+          for (int64_t i = 0; i < world.width(); ++i) {
+            ASSERT_NEAR(out[(row + t) * world.width() + i], expected[i], 2e-3)
+                << CpuLevelName(level) << " radius " << shape.radius << " sequence " << s
+                << " token " << t << " element " << i;
+          }
+        }
+        row += lengths[s];
+      }
+    }
+  }
+}
+
+// The prefix comes in one step; apart from that, a row's bits do not depend on what runs beside it.
+TEST(AttentionTest, LookingAheadIsBitEqualWhateverRunsBeside) {
+  for (CpuLevel level : LevelsHere()) {
+    for (const Shape& shape : LookingAhead()) {
+      const std::vector<int64_t> lengths = {600, 75, 33};
+      World world(KernelsFor(level), shape, lengths);
+      const std::vector<float> whole = world.RunAll(/*threads=*/1);
+      const auto expect_rows = [&](const std::vector<int64_t>& from, const std::vector<int64_t>& to,
+                                   int threads) {
+        const std::vector<float> part = world.Run(from, to, threads);
+        int64_t at = 0, first = 0;
+        for (size_t s = 0; s < lengths.size(); ++s) {
+          const int64_t count = (to[s] - from[s]) * world.width();
+          ASSERT_EQ(std::memcmp(part.data() + at, whole.data() + first + from[s] * world.width(),
+                                count * sizeof(float)),
+                    0)
+              << CpuLevelName(level) << " radius " << shape.radius << " sequence " << s;
+          at += count;
+          first += lengths[s] * world.width();
+        }
+      };
+      for (size_t s = 0; s < lengths.size(); ++s) {
+        std::vector<int64_t> to(lengths.size(), 0);
+        to[s] = lengths[s];
+        expect_rows({0, 0, 0}, to, /*threads=*/2);
+      }
+      if (shape.prefix == kWhole) continue;
+      expect_rows({590, 41, 0}, {600, 75, 33}, /*threads=*/3);
+      expect_rows({599, 0, 32}, {600, 40, 33}, /*threads=*/1);
+    }
   }
 }
 
