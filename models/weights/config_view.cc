@@ -31,9 +31,10 @@ const std::vector<Aliases>& AliasTable() {
       {"num_key_value_heads",
        {"n_head_kv", "num_kv_heads", "multi_query_group_num", "attn_config.kv_n_heads"}},
       {"head_dim", {"kv_channels"}},
-      {"intermediate_size", {"n_inner", "ffn_hidden_size"}},
+      {"intermediate_size", {"n_inner", "ffn_hidden_size", "inner_hidden_size"}},
       {"max_position_embeddings",
-       {"n_positions", "n_ctx", "max_seq_len", "seq_length", "model_max_length"}},
+       {"n_positions", "n_ctx", "max_seq_len", "seq_length", "model_max_length",
+        "max_sequence_length"}},
       {"rms_norm_eps", {"norm_eps", "layernorm_epsilon"}},
       {"layer_norm_eps", {"layer_norm_epsilon", "norm_epsilon", "norm_eps", "layernorm_epsilon"}},
       {"rope_theta", {"global_rope_theta", "rotary_emb_base"}},
@@ -50,6 +51,7 @@ const std::vector<Aliases>& AliasTable() {
       {"num_nextn_predict_layers", {"num_mtp_layers"}},
       {"clip_qkv", {"attn_config.clip_qkv"}},
       {"max_alibi_bias", {"attn_config.alibi_bias_max"}},
+      {"sliding_window_pattern", {"global_attn_every_n_layers"}},
       {"dtype", {"torch_dtype"}},
   };
   return *table;
@@ -333,7 +335,8 @@ absl::StatusOr<std::vector<int64_t>> ConfigView::EosTokenIds() const {
 }
 
 absl::StatusOr<std::vector<std::string>> ConfigView::LayerTypes(int64_t num_layers,
-                                                                int64_t default_pattern) const {
+                                                                int64_t default_pattern,
+                                                                FullLayers full) const {
   absl::StatusOr<std::vector<std::string>> types = Strings("layer_types");
   if (!types.ok()) return types.status();
   if (Has("layer_types")) {
@@ -358,7 +361,8 @@ absl::StatusOr<std::vector<std::string>> ConfigView::LayerTypes(int64_t num_laye
   if (!period.ok()) return period.status();
   if (*period < 0) return data_->Wrong("sliding_window_pattern", json(*period), "0 or more");
   for (int64_t layer = 0; layer < num_layers; ++layer) {
-    const bool sliding = *period == 0 || layer % *period < *period - 1;
+    const int64_t full_one = full == FullLayers::kFirst ? 0 : *period - 1;
+    const bool sliding = *period == 0 || layer % *period != full_one;
     types->push_back(sliding ? "sliding_attention" : "full_attention");
   }
   return types;

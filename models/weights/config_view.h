@@ -98,10 +98,12 @@ class ConfigView final {
   absl::StatusOr<std::vector<int64_t>> EosTokenIds() const;
 
   // The kind of each layer ("full_attention", "sliding_attention", ...): layer_types, or else
-  // sliding_window_pattern (a number n: every n-th layer is full; or one flag a layer), or else
-  // `default_pattern` (1: all full; 0: all sliding; n: as above).
-  absl::StatusOr<std::vector<std::string>> LayerTypes(int64_t num_layers,
-                                                      int64_t default_pattern) const;
+  // sliding_window_pattern (a number n: of every n layers one is full, the last or the first of
+  // them; or one flag a layer), or else `default_pattern` (1: all full; 0: all sliding; n: as
+  // above).
+  enum class FullLayers { kLast, kFirst };
+  absl::StatusOr<std::vector<std::string>> LayerTypes(int64_t num_layers, int64_t default_pattern,
+                                                      FullLayers full = FullLayers::kLast) const;
 
   // RoPE for the layers of this kind. Unknown scaling types: Unimplemented.
   // GGUF keeps llama3 scaling in the tensor rope_freqs.weight: the type is "default" there.

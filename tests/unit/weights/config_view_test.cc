@@ -170,9 +170,11 @@ TEST(ConfigViewTest, RefusesWhatIsNoConfig) {
 }
 
 TEST(ConfigViewTest, LayerTypes) {
-  const auto types = [](std::string_view config, int64_t layers, int64_t pattern) {
+  using enum ConfigView::FullLayers;
+  const auto types = [](std::string_view config, int64_t layers, int64_t pattern,
+                        ConfigView::FullLayers full = kLast) {
     std::string letters;
-    const auto result = View(config).LayerTypes(layers, pattern);
+    const auto result = View(config).LayerTypes(layers, pattern, full);
     if (!result.ok()) return std::string(result.status().message());
     for (const std::string& type : *result) letters += type[0];
     return letters;
@@ -181,6 +183,9 @@ TEST(ConfigViewTest, LayerTypes) {
   EXPECT_EQ(types("{}", 4, 0), "ssss");
   EXPECT_EQ(types("{}", 7, 3), "ssfssfs");
   EXPECT_EQ(types(R"({"sliding_window_pattern": 2})", 4, 6), "sfsf");
+  EXPECT_EQ(types("{}", 7, 3, kFirst), "fssfssf");
+  EXPECT_EQ(types("{}", 3, 1, kFirst), "fff");
+  EXPECT_EQ(types(R"({"global_attn_every_n_layers": 2})", 4, 3, kFirst), "fsfs");
   EXPECT_EQ(types(R"({"sliding_window_pattern": [true, false, false]})", 3, 6), "sff");
   EXPECT_THAT(types(R"({"sliding_window_pattern": [true]})", 3, 6), HasSubstr("one flag a layer"));
   EXPECT_THAT(types(R"({"sliding_window_pattern": -1})", 3, 6), HasSubstr("0 or more"));
