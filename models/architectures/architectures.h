@@ -8,6 +8,7 @@
 namespace skep::models::architectures {
 
 Architecture BigCode();
+Architecture ChatGlm();
 Architecture DeepseekMoe();
 Architecture DeepseekV2();
 Architecture Falcon();
@@ -27,6 +28,7 @@ Architecture Helium();
 Architecture Llama();
 Architecture Llama4();
 Architecture MiniMaxM2();
+Architecture ModernBert();
 Architecture Mpt();
 Architecture Olmo();
 Architecture Olmo2();

@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const Deco
           rope, Rope::Create(WithTensors(rotation.parameters, root), dim, plan.max_positions,
                              builder.context_length, divisors));
     }
-    builder.workspace.AddRotation(name, rope, rotation.query_scale);
+    builder.workspace.AddRotation(name, rope, rotation.query_scale, rotation.two_axes);
   }
   std::vector<std::unique_ptr<Block>> blocks;
   for (size_t i = 0; i < plan.layers.size(); ++i) {

@@ -121,7 +121,13 @@ absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
   return plan;
 }
 
-absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_view fallback) {
+int64_t RotaryDim(const DecoderPlan& plan) {
+  const double part = plan.ropes.at("rope").parameters.partial_rotary_factor;
+  return static_cast<int64_t>(static_cast<double>(plan.shape().head_dim) * part);
+}
+
+absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_view fallback,
+                                            std::string_view key) {
   struct Name {
     std::string_view name;
     GateFunction function;
@@ -135,7 +141,7 @@ absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_
       Name{"relu", GateFunction::kRelu},
       Name{"relu2", GateFunction::kReluSquared},
   };
-  SKEP_ASSIGN_OR_RETURN(const std::string wanted, view.StringOr("hidden_act", fallback));
+  SKEP_ASSIGN_OR_RETURN(const std::string wanted, view.StringOr(key, fallback));
   std::string known;
   for (const Name& entry : kNames) {
     if (entry.name == wanted) return entry.function;

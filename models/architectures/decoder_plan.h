@@ -17,6 +17,7 @@
 #include "models/layers/options.h"
 #include "models/layers/status_macros.h"
 #include "models/loading/rules.h"
+#include "models/runner/prefix.h"
 #include "models/weights/config_view.h"
 
 namespace skep::models::architectures {
@@ -28,6 +29,7 @@ struct Rotation {
   // A vector of the file that divides frequencies ("rope_freqs.weight" of GGUF), where it is there.
   std::string divisors;
   bool rotates = true;                        // false: only query_scale
+  bool two_axes = false;                      // see Workspace::AddRotation; `dim` is of one axis
   std::function<float(int64_t)> query_scale;  // of a position; null: 1
 };
 
@@ -36,6 +38,8 @@ struct DecoderPlan {
   int64_t max_positions = 0;
   std::vector<LayerOptions> layers;
   std::map<std::string, Rotation> ropes;
+  PrefixOptions prefix;   // which tokens attention looks ahead to
+  bool generates = true;  // false: an encoder
   // decoder.embedding_scale is held in the type of the table, as models do that were trained in it.
   bool round_embedding_scale = false;
   // Tensors that checkpoints carry and this model does not need.
@@ -67,8 +71,12 @@ struct FamilyDefaults {
 // families have, checked so that no product of theirs overflows. Refuses what is not implemented.
 absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view, const FamilyDefaults& defaults);
 
-// The function that hidden_act (or its other spellings) names; `fallback` where it is absent.
-absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_view fallback);
+// How many channels of a head the RoPE "rope" turns.
+int64_t RotaryDim(const DecoderPlan& plan);
+
+// The function that `key` (hidden_act in all its spellings) names; `fallback` where it is absent.
+absl::StatusOr<GateFunction> ReadActivation(const ConfigView& view, std::string_view fallback,
+                                            std::string_view key = "hidden_act");
 
 // Of a flag that says whether there are biases. GGUF says nothing of them: they are there or not.
 absl::StatusOr<Bias> ReadBias(const ConfigView& view, std::string_view key, bool fallback);

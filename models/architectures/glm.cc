@@ -1,7 +1,7 @@
-// GLM: interleaved RoPE on half of each head, biases on q, k and v, fused projections. ChatGLM 2
-// and 3, CodeGeeX 4 and GLM-4-9B under two sets of names; GLM-4-0414 with norms after each part as
-// well; GLM-4.5 and 4.6, which are otherwise built: half-split RoPE, norms over the heads of q and
-// k, and a mixture of experts. GLM Team 2024, "ChatGLM"; 2025, "GLM-4.5".
+// GLM: interleaved RoPE on half of each head, biases on q, k and v, fused projections. GLM-4-9B,
+// and of GGUF ChatGLM 2 and 3 and CodeGeeX 4 too; GLM-4-0414 with norms after each part as well;
+// GLM-4.5 and 4.6, which are otherwise built: half-split RoPE, norms over the heads of q and k, and
+// a mixture of experts. GLM Team 2024, "ChatGLM"; 2025, "GLM-4.5".
 #include "models/architectures/architectures.h"
 #include "models/architectures/mixture.h"
 
@@ -10,41 +10,7 @@ namespace {
 
 constexpr FamilyDefaults kDefaults{.norm_epsilon = 1.5625e-7, .partial_rotary_factor = 0.5};
 
-int64_t RotaryDim(const DecoderPlan& plan) {
-  const double part = plan.ropes.at("rope").parameters.partial_rotary_factor;
-  return static_cast<int64_t>(static_cast<double>(plan.shape().head_dim) * part);
-}
-
-// The code that ChatGLM 2 and later were released with has keys and names of its own; GGUF has not.
-bool IsChatGlm(const ConfigView& view) { return !view.is_gguf() && view.model_type() == "chatglm"; }
-
-absl::StatusOr<DecoderPlan> ReadChatGlm(const ConfigView& view) {
-  if (view.Has("position_encoding_2d") || view.Has("inner_hidden_size")) {
-    return absl::UnimplementedError(
-        absl::StrCat(view.file(), ": the first ChatGLM-6B is not supported; its successors are"));
-  }
-  for (const char* key : {"rmsnorm", "post_layer_norm", "original_rope"}) {
-    SKEP_RETURN_IF_ERROR(CheckBool(view, key, true));
-  }
-  for (const char* key : {"apply_residual_connection_post_layernorm", "add_bias_linear"}) {
-    SKEP_RETURN_IF_ERROR(CheckBool(view, key, false));
-  }
-  SKEP_ASSIGN_OR_RETURN(DecoderPlan plan, ReadDecoderPlan(view, {.norm_epsilon = 1e-5,
-                                                                 .partial_rotary_factor = 0.5}));
-  SKEP_ASSIGN_OR_RETURN(const bool shared_heads, view.BoolOr("multi_query_attention", false));
-  SKEP_ASSIGN_OR_RETURN(const Bias bias, ReadBias(view, "add_qkv_bias", true));
-  SKEP_ASSIGN_OR_RETURN(const double ratio, view.FloatOr("rope_ratio", 1));
-  plan.ropes["rope"].parameters.theta *= ratio;
-  for (LayerOptions& layer : plan.layers) {
-    layer.attention.qkv_bias = bias;
-    // multi_query_group_num counts only then.
-    if (!shared_heads) layer.attention.shape.kv_heads = layer.attention.shape.query_heads;
-  }
-  return plan;
-}
-
 absl::StatusOr<DecoderPlan> ReadGlm(const ConfigView& view) {
-  if (IsChatGlm(view)) return ReadChatGlm(view);
   if (view.Has("mrope_section")) {
     return absl::UnimplementedError(
         absl::StrCat(view.file(), ": RoPE in sections (mrope_section) is not supported"));
@@ -99,29 +65,9 @@ std::vector<WeightRule> GgufGlmRules(const DecoderPlan& plan) {
   return rules;
 }
 
-std::vector<WeightRule> ChatGlmRules(const DecoderPlan& plan) {
-  std::vector<WeightRule> rules;
-  const auto& mlp = std::get<MlpOptions>(plan.layers.front().feed_forward);
-  const std::string layer = "model.layers.{}.", file = "transformer.encoder.layers.{}.";
-  const auto rename = [&](const std::string& canonical, const std::string& name) {
-    AddWeightAndBias(canonical, name, std::nullopt, rules);
-  };
-  rename("model.embed_tokens", "transformer.embedding.word_embeddings");
-  rename("model.norm", "transformer.encoder.final_layernorm");
-  rename("lm_head", "transformer.output_layer");
-  rename(layer + "input_layernorm", file + "input_layernorm");
-  rename(layer + "post_attention_layernorm", file + "post_attention_layernorm");
-  rename(layer + "self_attn.o_proj", file + "self_attention.dense");
-  rename(layer + "mlp.down_proj", file + "mlp.dense_4h_to_h");
-  AddFusedQkv(file + "self_attention.query_key_value", {plan.shape(), RotaryDim(plan)}, rules);
-  AddFusedGateUp(layer + "mlp", file + "mlp.dense_h_to_4h", mlp.intermediate, rules);
-  return rules;
-}
-
 absl::StatusOr<std::vector<WeightRule>> GlmRules(const ConfigView& view) {
   SKEP_ASSIGN_OR_RETURN(const DecoderPlan plan, ReadGlm(view));
   if (view.is_gguf()) return GgufGlmRules(plan);
-  if (IsChatGlm(view)) return ChatGlmRules(plan);
   std::vector<WeightRule> rules;
   const auto& mlp = std::get<MlpOptions>(plan.layers.front().feed_forward);
   const std::string place = "model.layers.{}.mlp";
@@ -142,8 +88,7 @@ absl::StatusOr<std::vector<WeightRule>> Glm4MoeRules(const ConfigView& view) {
   return rules;
 }
 
-constexpr std::string_view kGlmNames[] = {"GlmForCausalLM", "ChatGLMModel",
-                                          "ChatGLMForConditionalGeneration", "glm", "chatglm"};
+constexpr std::string_view kGlmNames[] = {"GlmForCausalLM", "glm"};
 constexpr std::string_view kGlmGguf[] = {"chatglm"};
 constexpr std::string_view kGlm4Names[] = {"Glm4ForCausalLM", "glm4"};
 constexpr std::string_view kGlm4Gguf[] = {"glm4"};

@@ -82,6 +82,7 @@ void Attention::AddTo(Step& step, const Activation& x, const NormWeights* post_n
   attention.scale = options_.scale;
   attention.softcap = options_.softcap;
   attention.chunk = options_.chunk;
+  attention.radius = options_.radius;
   attention.sinks = sinks_.defined() ? &sinks_ : nullptr;
   attention.slopes = slopes_.defined() ? &slopes_ : nullptr;
   attention.output = output_;

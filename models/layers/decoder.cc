@@ -16,33 +16,71 @@ Decoder::Decoder(Builder& builder, const DecoderOptions& options,
   if (options.positions > 0) {
     positions_ = root.at("model").Table("position_embeddings", options.positions, options.hidden);
   }
-  if (options.tied_head) {
-    head_ = embedding_;
-    builder.loader.IgnoreSuffix("lm_head.weight");
-  } else if (embedding_.matrix != nullptr) {
-    head_ = root.Linear("lm_head", embedding_.matrix->rows(), options.hidden, Partition::kColumn,
-                        options.head_bias);
+  if (options.embedding_norm) {
+    embedding_norm_.emplace(
+        root.at("model").Norm("embed_norm", options.hidden, *options.embedding_norm));
   }
   residual_ = workspace_.Buffer("residual", options.hidden);
-  head_input_ = workspace_.Values("head input", options.hidden, {head_.matrix.get()});
+  LoadHead(builder, root);
   final_norm_.emplace(root.at("model").Norm("norm", options.hidden, options.norm), head_input_);
   if (embedding_.matrix != nullptr) vocab_size_ = embedding_.matrix->rows();
 }
 
+void Decoder::LoadHead(Builder& builder, const Weights& root) {
+  const int64_t hidden = options_.hidden;
+  if (options_.tied_head) {
+    head_ = embedding_;
+    builder.loader.IgnoreSuffix("lm_head.weight");
+    if (options_.head_bias == Bias::kRequired && embedding_.matrix != nullptr) {
+      head_.bias = ops_.MakeVector(root.Vector("lm_head.bias", embedding_.matrix->rows()));
+    }
+  } else if (embedding_.matrix != nullptr) {
+    head_ = root.Linear("lm_head", embedding_.matrix->rows(), hidden, Partition::kColumn,
+                        options_.head_bias);
+  }
+  const PreparedMatrix* reader = head_.matrix.get();
+  if (options_.head_transform) {
+    const HeadTransformOptions& options = *options_.head_transform;
+    const Weights place = root.at("head");
+    transform_.emplace(Transform{
+        .function = options.function,
+        .dense = place.Linear("dense", hidden, hidden, Partition::kReplicated, options.bias),
+        .norm = place.Norm("norm", hidden, options.norm),
+        .activated = workspace_.Values("head activated", hidden, {}),
+        .output = workspace_.Values("head transformed", hidden, {head_.matrix.get()})});
+    reader = transform_->dense.matrix.get();
+  }
+  head_input_ = workspace_.Values("head input", hidden, {reader});
+}
+
 void Decoder::Forward(const StepInput& input) {
-  workspace_.BeginStep(input.positions);
+  rows_ = input.num_tokens();
+  if (transform_) transform_->due = true;
+  workspace_.BeginStep(input.positions, input.block_positions);
   ops_.BeginStep(input);
   ops_.EmbedRows(*embedding_.matrix, input.tokens, options_.embedding_scale, *residual_);
   if (positions_.matrix != nullptr) {
     ops_.AddEmbeddedRows(*positions_.matrix, input.positions, *residual_);
   }
-  Step step{input, ops_, *residual_, input.num_tokens()};
+  Step step{input, ops_, *residual_, rows_};
+  if (embedding_norm_) (*embedding_norm_)(step);
   for (const auto& block : blocks_) block->Forward(step);
   (*final_norm_)(step);
 }
 
+const Activation& Decoder::HeadInput() {
+  if (!transform_) return *head_input_;
+  if (transform_->due) {
+    ops_.ActivatedProjection(*head_input_, transform_->dense, transform_->function, rows_,
+                             *transform_->activated);
+    ops_.Norm(transform_->activated->values, transform_->norm, rows_, *transform_->output);
+    transform_->due = false;
+  }
+  return *transform_->output;
+}
+
 void Decoder::Logits(std::span<const int32_t> row_ids, at::Tensor& logits) {
-  ops_.Logits(*head_input_, row_ids, head_, options_.logits_multiplier, options_.logits_softcap,
+  ops_.Logits(HeadInput(), row_ids, head_, options_.logits_multiplier, options_.logits_softcap,
               logits);
 }
 

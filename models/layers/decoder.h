@@ -1,4 +1,4 @@
-// The shell of a decoder-only language model: embedding, blocks, final norm, head.
+// The shell of a language model, decoder or encoder: embedding, blocks, final norm, head.
 #ifndef SKEP_MODELS_LAYERS_DECODER_H_
 #define SKEP_MODELS_LAYERS_DECODER_H_
 
@@ -30,16 +30,32 @@ class Decoder final : public Model {
   void EndStep() override { ops_.EndStep(); }
 
  private:
+  // What the options call head_transform.
+  struct Transform {
+    GateFunction function;
+    LinearWeights dense;
+    NormWeights norm;
+    Activation* activated;
+    Activation* output;
+    bool due = false;  // for the rows of this step
+  };
+  void LoadHead(Builder& builder, const Weights& root);
+  // What the head reads.
+  const Activation& HeadInput();
+
   DecoderOptions options_;
   Ops& ops_;
   Workspace& workspace_;
   LinearWeights embedding_;
   LinearWeights positions_;
   LinearWeights head_;
+  std::optional<Transform> transform_;
+  std::optional<StreamNorm> embedding_norm_;
   std::optional<Norm> final_norm_;
   std::vector<std::unique_ptr<Block>> blocks_;
   at::Tensor* residual_;
-  Activation* head_input_;
+  Activation* head_input_;  // the hidden states, after the final norm
+  int64_t rows_ = 0;        // of this step
   int64_t vocab_size_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// A norm of the residual stream into the input of a part.
+// Norms of the residual stream: into the input of a part, or in place.
 #ifndef SKEP_MODELS_LAYERS_NORM_H_
 #define SKEP_MODELS_LAYERS_NORM_H_
 
@@ -20,6 +20,20 @@ class Norm final {
  private:
   NormWeights weights_;
   Activation* output_;
+};
+
+// x = norm(x).
+class StreamNorm final {
+ public:
+  explicit StreamNorm(NormWeights weights) : weights_(std::move(weights)) {}
+
+  void operator()(Step& step) const {
+    Activation stream{step.residual, {}, step.residual.size(1)};
+    step.ops.Norm(step.residual, weights_, step.rows, stream);
+  }
+
+ private:
+  NormWeights weights_;
 };
 
 }  // namespace skep::models

@@ -21,6 +21,7 @@ struct AttentionOptions {
   float softcap = 0.0f;  // > 0: c * tanh(score / c)
   int64_t window = 0;    // > 0: sliding window
   int64_t chunk = 0;     // > 0: attention within chunks of so many positions
+  int64_t radius = 0;    // > 0: attention to keys at most so many positions away, on either side
   float clip = 0.0f;     // > 0: q, k and v are clamped
   Bias qkv_bias = Bias::kNone;
   Bias output_bias = Bias::kNone;
@@ -84,6 +85,7 @@ enum class Residual {
   kSandwich,     // x += N(A(N(x))); x += N(F(N(x)))
   kParallel,     // x += A(N(x)) + F(N(x)), one norm for both
   kParallelTwo,  // x += A(N(x)) + F(N(x)), two norms
+  kDeepNorm,     // x = N(x); x += A(x); x = N(x); x += F(x)
 };
 
 struct LayerOptions {
@@ -94,10 +96,18 @@ struct LayerOptions {
   FeedForwardOptions feed_forward;
   float residual_multiplier = 1.0f;
   // Canonical names below the layer's place. The post norms are those of kPostNorm and kSandwich.
+  // An empty attention_norm: attention reads the stream as it is.
   std::string attention_norm = "input_layernorm";
   std::string attention_post_norm = "post_attention_layernorm";
   std::string mlp_norm = "post_attention_layernorm";
   std::string mlp_post_norm = "post_feedforward_layernorm";
+};
+
+// What guesses masked tokens: norm(function(dense(x))) before the head.
+struct HeadTransformOptions {
+  GateFunction function = GateFunction::kGeluErf;
+  Bias bias = Bias::kNone;
+  NormOptions norm;
 };
 
 struct DecoderOptions {
@@ -106,7 +116,9 @@ struct DecoderOptions {
   int64_t positions = 0;   // > 0: learned positions, "position_embeddings" with so many rows
   bool tied_head = false;  // the head is the embedding table
   Bias head_bias = Bias::kNone;
-  NormOptions norm;  // before the head
+  std::optional<NormOptions> embedding_norm;           // "embed_norm", before the first layer
+  NormOptions norm;                                    // after the last
+  std::optional<HeadTransformOptions> head_transform;  // "head.dense", "head.norm"
   float embedding_scale = 1.0f;
   float logits_multiplier = 1.0f;
   float logits_softcap = 0.0f;

@@ -165,10 +165,11 @@ void Rope::FrequenciesAt(int64_t position, std::span<float> out) const {
   }
 }
 
-void Rope::Fill(std::span<const int32_t> positions, float* cosine, float* sine) const {
+void Rope::Fill(std::span<const int32_t> positions, int64_t stride, float* cosine,
+                float* sine) const {
   const size_t half = frequencies_.size();
   std::array<float, 512> at_position;
-  for (size_t t = 0; t < positions.size(); ++t) {
+  for (size_t t = 0; t < positions.size(); ++t, cosine += stride, sine += stride) {
     std::span<const float> frequencies = frequencies_;
     if (dynamic_ && half <= at_position.size()) {
       FrequenciesAt(positions[t], std::span(at_position).first(half));
@@ -176,8 +177,8 @@ void Rope::Fill(std::span<const int32_t> positions, float* cosine, float* sine) 
     }
     for (size_t i = 0; i < half; ++i) {
       const float angle = static_cast<float>(positions[t]) * frequencies[i];
-      cosine[t * half + i] = std::cos(angle) * attention_factor_;
-      sine[t * half + i] = std::sin(angle) * attention_factor_;
+      cosine[i] = std::cos(angle) * attention_factor_;
+      sine[i] = std::sin(angle) * attention_factor_;
     }
   }
 }

@@ -27,8 +27,9 @@ class Rope final {
 
   int64_t rotary_dim() const { return 2 * static_cast<int64_t>(frequencies_.size()); }
 
-  // Writes cos and sin of each position: [positions.size(), rotary_dim / 2] each.
-  void Fill(std::span<const int32_t> positions, float* cosine, float* sine) const;
+  // Writes cos and sin of each position: [positions.size(), stride] each, of which rotary_dim / 2
+  // are written.
+  void Fill(std::span<const int32_t> positions, int64_t stride, float* cosine, float* sine) const;
 
  private:
   // Frequencies at this position. Only "dynamic" scaling depends on it: beyond the trained length,

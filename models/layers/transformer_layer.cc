@@ -31,18 +31,22 @@ TransformerLayer::TransformerLayer(Builder& builder, const Weights& weights,
                                     FeedForwardInput(options.residual))) {
   const int64_t hidden = options.attention.hidden;
   const auto load = [&](const std::string& name) {
-    return weights.Norm(name, hidden, options.norm);
-  };
-  if (residual_ == Residual::kPostNorm) {
     NormWeights none;
     none.kind = NormKind::kNone;
-    mixer_norm_.emplace(none, mixer_->input());
-    mlp_norm_.emplace(none, feed_forward_->input());
+    return name.empty() ? none : weights.Norm(name, hidden, options.norm);
+  };
+  if (residual_ == Residual::kPostNorm || residual_ == Residual::kDeepNorm) {
+    mixer_norm_.emplace(load(""), mixer_->input());
+    mlp_norm_.emplace(load(""), feed_forward_->input());
   } else {
     mixer_norm_.emplace(load(options.attention_norm), mixer_->input());
     if (residual_ != Residual::kParallel) {
       mlp_norm_.emplace(load(options.mlp_norm), feed_forward_->input());
     }
+  }
+  if (residual_ == Residual::kDeepNorm) {
+    mixer_stream_norm_.emplace(load(options.attention_norm));
+    mlp_stream_norm_.emplace(load(options.mlp_norm));
   }
   if (residual_ == Residual::kPostNorm || residual_ == Residual::kSandwich) {
     mixer_post_norm_ = load(options.attention_post_norm);
@@ -53,12 +57,14 @@ TransformerLayer::TransformerLayer(Builder& builder, const Weights& weights,
 void TransformerLayer::Forward(Step& step) const {
   const NormWeights* mixer_post = mixer_post_norm_ ? &*mixer_post_norm_ : nullptr;
   const NormWeights* mlp_post = mlp_post_norm_ ? &*mlp_post_norm_ : nullptr;
+  if (mixer_stream_norm_) (*mixer_stream_norm_)(step);
   const Activation& x = (*mixer_norm_)(step);
   // Parallel parts read the stream as it was before either added to it.
   const Activation* parallel = nullptr;
   if (residual_ == Residual::kParallel) parallel = &x;
   if (residual_ == Residual::kParallelTwo) parallel = &(*mlp_norm_)(step);
   mixer_->AddTo(step, x, mixer_post, multiplier_);
+  if (mlp_stream_norm_) (*mlp_stream_norm_)(step);
   feed_forward_->AddTo(step, parallel != nullptr ? *parallel : (*mlp_norm_)(step), mlp_post,
                        multiplier_);
 }

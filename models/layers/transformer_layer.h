@@ -26,6 +26,7 @@ class TransformerLayer final : public Block {
   float multiplier_;
   std::unique_ptr<Mixer> mixer_;
   std::unique_ptr<FeedForward> feed_forward_;
+  std::optional<StreamNorm> mixer_stream_norm_, mlp_stream_norm_;  // kDeepNorm
   std::optional<Norm> mixer_norm_, mlp_norm_;
   std::optional<NormWeights> mixer_post_norm_, mlp_post_norm_;
 };

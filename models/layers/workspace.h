@@ -25,14 +25,16 @@ class Workspace final {
   Activation* Values(std::string_view role, int64_t columns,
                      std::initializer_list<const PreparedMatrix*> consumers);
   // Rotations of this name are by `rope`; `query_scale`, if any, gives what queries at a position
-  // are multiplied by afterwards.
+  // are multiplied by afterwards. With two axes, half of the pairs turn by the position and the
+  // other half, as many, by the block position.
   void AddRotation(std::string_view name, const Rope& rope,
-                   std::function<float(int64_t)> query_scale);
+                   std::function<float(int64_t)> query_scale, bool two_axes = false);
   // The table of cos and sin of a rotation that was added, filled by BeginStep.
   RopeTable* Rotation(std::string_view name);
 
   void Allocate(Ops& ops, int64_t max_tokens);
-  void BeginStep(std::span<const int32_t> positions);
+  // `block_positions`: of rotations with two axes.
+  void BeginStep(std::span<const int32_t> positions, std::span<const int32_t> block_positions = {});
   int64_t bytes() const { return bytes_; }
 
  private:
@@ -48,6 +50,7 @@ class Workspace final {
   struct RotationRequest {
     Rope rope;
     std::function<float(int64_t)> query_scale;
+    bool two_axes = false;
     RopeTable table;
   };
   std::map<std::string, BufferRequest, std::less<>> buffers_;  // nodes never move

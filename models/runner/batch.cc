@@ -1,14 +1,17 @@
 #include "models/runner/batch.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace skep::models {
 
 Batch::Batch(const CacheLayout& layout, int32_t max_tokens, int32_t max_rows,
-             int64_t context_length)
-    : layout_(layout), groups_(layout.groups.size()) {
+             int64_t context_length, PrefixOptions prefix)
+    : layout_(layout), prefix_(std::move(prefix)), groups_(layout.groups.size()) {
   tokens_.reserve(max_tokens);
   positions_.reserve(max_tokens);
+  if (prefix_.two_axes) block_positions_.reserve(max_tokens);
+  if (prefix_.end != PrefixOptions::End::kNone) prefixes_.reserve(max_rows);
   query_starts_.reserve(max_rows + 1);
   kv_lengths_.reserve(max_rows);
   const int64_t stride = (context_length + layout.block_size - 1) / layout.block_size;
@@ -22,25 +25,44 @@ Batch::Batch(const CacheLayout& layout, int32_t max_tokens, int32_t max_rows,
   input_.groups.resize(groups_.size());
 }
 
+void Batch::AddTokens(const PlanRow& row) {
+  const auto tokens = row.sequence.tokens.subspan(row.first_token, row.count);
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  const int32_t length = static_cast<int32_t>(row.first_token) + row.count;
+  query_starts_.push_back(static_cast<int32_t>(tokens_.size()));
+  kv_lengths_.push_back(length);
+  input_.max_query_length = std::max(input_.max_query_length, row.count);
+  input_.max_kv_length = std::max(input_.max_kv_length, length);
+}
+
+void Batch::AddPositions(const PlanRow& row) {
+  const auto first = static_cast<int32_t>(row.first_token);
+  Prefix prefix;
+  if (prefix_.end != PrefixOptions::End::kNone) {
+    prefix = FindPrefix(prefix_, row.sequence);
+    prefixes_.push_back(std::min(prefix.length, first + row.count));
+  }
+  for (int32_t position = first; position < first + row.count; ++position) {
+    const bool after = prefix_.two_axes && position >= prefix.length;
+    positions_.push_back(after ? prefix.mask_position : position);
+    if (!prefix_.two_axes) continue;
+    block_positions_.push_back(after ? position - prefix.length + 1 : 0);
+  }
+}
+
 const StepInput& Batch::Build(const Plan& plan) {
   const int64_t block_size = layout_.block_size;
   tokens_.clear();
   positions_.clear();
+  block_positions_.clear();
+  prefixes_.clear();
   query_starts_.assign(1, 0);
   kv_lengths_.clear();
   input_.max_query_length = 0;
   input_.max_kv_length = 0;
   for (const PlanRow& row : plan.rows) {
-    const auto tokens = row.sequence.tokens.subspan(row.first_token, row.count);
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-    for (int32_t i = 0; i < row.count; ++i) {
-      positions_.push_back(static_cast<int32_t>(row.first_token) + i);
-    }
-    const int32_t length = static_cast<int32_t>(row.first_token) + row.count;
-    query_starts_.push_back(static_cast<int32_t>(tokens_.size()));
-    kv_lengths_.push_back(length);
-    input_.max_query_length = std::max(input_.max_query_length, row.count);
-    input_.max_kv_length = std::max(input_.max_kv_length, length);
+    AddTokens(row);
+    AddPositions(row);
   }
 
   const int64_t stride = (input_.max_kv_length + block_size - 1) / block_size;
@@ -61,6 +83,8 @@ const StepInput& Batch::Build(const Plan& plan) {
   }
   input_.tokens = tokens_;
   input_.positions = positions_;
+  input_.block_positions = block_positions_;
+  input_.prefixes = prefixes_;
   input_.query_starts = query_starts_;
   input_.kv_lengths = kv_lengths_;
   return input_;

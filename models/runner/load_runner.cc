@@ -86,6 +86,8 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
   info.hidden_size = plan.decoder.hidden;
   info.num_layers = static_cast<int64_t>(plan.layers.size());
   info.context_length = ContextLength(plan, options);
+  info.whole_prompts = plan.prefix.end != PrefixOptions::End::kNone;
+  info.generates = plan.generates;
   info.format = files.weights->format();
   info.device = options.device;
   info.name = std::filesystem::path(path).lexically_normal().stem().string();
@@ -144,6 +146,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   LoadedModel loaded;
   loaded.max_sequences = options.max_sequences;
   loaded.max_batch_tokens = options.max_batch_tokens;
+  loaded.prefix = plan.prefix;
   loaded.info.architecture = std::string(architecture->name);
   SKEP_RETURN_IF_ERROR(ReadInfo(path, files, plan, options, loaded.info));
   loaded.ops = std::move(ops);

@@ -12,6 +12,7 @@
 #include "models/model.h"
 #include "models/ops/ops.h"
 #include "models/runner.h"
+#include "models/runner/prefix.h"
 #include "models/state/state_store.h"
 #include "models/weights/weight_source.h"
 
@@ -25,6 +26,7 @@ struct LoadedModel {
   std::unique_ptr<StateStore> state;
   std::unique_ptr<Model> model;
   ModelInfo info;
+  PrefixOptions prefix;
   int32_t max_batch_tokens = 0;
   int32_t max_sequences = 0;
 };

@@ -31,7 +31,7 @@ int64_t LogitsRows(const LoadedModel& loaded) {
 LocalRunner::LocalRunner(LoadedModel loaded)
     : loaded_(std::move(loaded)),
       batch_(loaded_.info.cache, loaded_.max_batch_tokens, loaded_.max_sequences,
-             loaded_.info.context_length),
+             loaded_.info.context_length, loaded_.prefix),
       max_logits_rows_(LogitsRows(loaded_)) {
   logits_ = loaded_.ops->MakeBuffer(max_logits_rows_, loaded_.info.vocab_size);
   workers_.reserve(loaded_.ops->threads());
@@ -67,6 +67,13 @@ absl::Status LocalRunner::CheckPlan(const Plan& plan) const {
           absl::StrCat("plan ", plan.step, ": row of ", row.count, " tokens at ", row.first_token));
     }
     if (absl::Status status = CheckPool(row, plan); !status.ok()) return status;
+    const int64_t prompt = row.sequence.prompt_length;
+    if (loaded_.info.whole_prompts && row.first_token < prompt &&
+        (row.first_token > 0 || row.count < prompt)) {
+      return absl::InternalError(
+          absl::StrCat("plan ", plan.step, ": row of ", row.count, " tokens at ", row.first_token,
+                       " of a prompt of ", prompt, ", which this model has to read in one step"));
+    }
     for (int32_t i = 0; i < row.count; ++i) {
       const TokenId id = row.sequence.tokens[row.first_token + i];
       if (id < 0 || id >= loaded_.info.vocab_size) {

@@ -46,15 +46,21 @@ Schedule WholePrompts(const std::vector<size_t>& lengths) {
 }
 
 // Chunks of `sizes`, round and round, each sequence starting elsewhere in the round; a sequence
-// that has come to its end takes no further part, so that rows of all kinds meet in a step.
-Schedule Chunks(const std::vector<size_t>& lengths, const std::vector<int32_t>& sizes) {
+// that has come to its end takes no further part, so that rows of all kinds meet in a step. Where
+// `prompts` are given, sequence s begins in step s with its prompt, all of it.
+Schedule Chunks(const std::vector<size_t>& lengths, const std::vector<int32_t>& sizes,
+                const std::vector<size_t>& prompts = {}) {
   Schedule schedule;
   std::vector<int32_t> done(lengths.size(), 0);
   for (size_t step = 0;; ++step) {
     std::vector<int32_t> counts;
     for (size_t s = 0; s < lengths.size(); ++s) {
       const int32_t left = static_cast<int32_t>(lengths[s]) - done[s];
-      counts.push_back(std::min(left, sizes[(step + s) % sizes.size()]));
+      int32_t count = sizes[(step + s) % sizes.size()];
+      if (!prompts.empty() && done[s] == 0) {
+        count = step < s ? 0 : static_cast<int32_t>(prompts[s]);
+      }
+      counts.push_back(std::min(left, count));
       done[s] += counts.back();
     }
     if (std::all_of(counts.begin(), counts.end(), [](int32_t c) { return c == 0; })) break;
@@ -65,7 +71,7 @@ Schedule Chunks(const std::vector<size_t>& lengths, const std::vector<int32_t>& 
 
 // All logits of all sequences, [sequence][token][vocab], computed step by step.
 std::vector<float> RunSchedule(LoadedModel& loaded, const std::vector<std::vector<TokenId>>& tokens,
-                               const Schedule& schedule) {
+                               const std::vector<size_t>& prompts, const Schedule& schedule) {
   const CacheLayout& layout = loaded.info.cache;
   const int64_t vocab = loaded.info.vocab_size;
   // Blocks of the sequences alternate, so that no table is a plain run.
@@ -77,7 +83,8 @@ std::vector<float> RunSchedule(LoadedModel& loaded, const std::vector<std::vecto
       tables[s].push_back(static_cast<BlockId>(b * tokens.size() + s));
     }
   }
-  Batch batch(layout, loaded.max_batch_tokens, loaded.max_sequences, loaded.info.context_length);
+  Batch batch(layout, loaded.max_batch_tokens, loaded.max_sequences, loaded.info.context_length,
+              loaded.prefix);
   at::Tensor step_logits = loaded.ops->MakeBuffer(loaded.max_batch_tokens, vocab);
   std::vector<int64_t> done(tokens.size(), 0), offsets(tokens.size(), 0);
   for (size_t s = 1; s < tokens.size(); ++s) {
@@ -91,6 +98,7 @@ std::vector<float> RunSchedule(LoadedModel& loaded, const std::vector<std::vecto
       if (counts[s] == 0) continue;
       PlanRow row;
       row.sequence.tokens = tokens[s];
+      row.sequence.prompt_length = static_cast<int64_t>(prompts[s]);
       row.first_token = done[s];
       row.count = counts[s];
       for (size_t g = 0; g < layout.groups.size(); ++g) row.block_tables[g] = tables[s];
@@ -165,6 +173,7 @@ struct Case {
   std::string schedule;  // models.py
   bool routes = false;   // models.py
   std::vector<std::vector<TokenId>> tokens;
+  std::vector<size_t> prompts;  // lengths
   std::vector<float> expected;  // logits, [sequence][token][vocab]
   LoadedModel* loaded = nullptr;
 };
@@ -191,12 +200,14 @@ void RunCases(const std::string& ops, const json& model, const json& checkpoint,
   size_t offset = 0;
   for (const json& sequence : model["sequences"]) {
     c.tokens.push_back(sequence["tokens"].get<std::vector<TokenId>>());
+    c.prompts.push_back(sequence["prompt"].get<size_t>());
     if (c.schedule != "whole") continue;
     const size_t size = c.tokens[0].size() * model["vocab_size"].get<size_t>();
     c.expected.assign(expected.begin() + offset, expected.begin() + offset + size);
     offset += size;
     run(static_cast<int64_t>(c.tokens[0].size()));
     c.tokens.clear();
+    c.prompts.clear();
   }
   if (c.schedule == "whole") return;
   c.expected = expected;
@@ -234,17 +245,23 @@ void Record(const Case& c, bool passed) {
       key, c.family + "|" + c.format + "|" + c.type + "|" + (passed ? "passed" : "failed"));
 }
 
+// Chunks of any size, but for prompts that have to come in one step.
+Schedule ChunksOf(const Case& c, const std::vector<int32_t>& sizes) {
+  const bool whole_prompts = c.schedule == "prompt";
+  return Chunks(Lengths(c.tokens), sizes, whole_prompts ? c.prompts : std::vector<size_t>());
+}
+
 std::vector<Schedule> SchedulesOf(const Case& c) {
   const auto lengths = Lengths(c.tokens);
   if (c.schedule == "whole") return {WholePrompts(lengths)};
-  if (c.schedule == "steps") return {Chunks(lengths, {1})};
-  return {WholePrompts(lengths), Chunks(lengths, {7, 1, 13}), Chunks(lengths, {1})};
+  if (c.schedule == "steps") return {ChunksOf(c, {1})};
+  return {WholePrompts(lengths), ChunksOf(c, {7, 1, 13}), ChunksOf(c, {1})};
 }
 
 TEST(ReferenceOps, GiveTransformersLogitsForWholePromptsChunksAndSteps) {
   ForEachCheckpoint("reference", [](const Case& c) {
     for (const Schedule& schedule : SchedulesOf(c)) {
-      const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, schedule);
+      const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, c.prompts, schedule);
       EXPECT_LT(Compare(actual, c.expected).largest, kReferenceTolerance)
           << schedule.size() << " steps";
     }
@@ -301,7 +318,7 @@ TEST(FusedOps, GiveTransformersLogitsWithinTheErrorOfTheirType) {
     const bool rounds = RoundsActivations(c.type) || RoundsToBfloat(c.type);
     bool passed = true;
     for (const Schedule& schedule : SchedulesOf(c)) {
-      const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, schedule);
+      const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, c.prompts, schedule);
       const double difference =
           rounds && c.routes ? TypicalDifference(actual, c.expected, c.loaded->info.vocab_size)
                              : Compare(actual, c.expected).root_mean_square;
@@ -319,16 +336,18 @@ TEST(FusedOps, GiveTransformersLogitsWithinTheErrorOfTheirType) {
 // beside it.
 TEST(FusedOps, AreBatchInvariant) {
   ForEachCheckpoint("fused", [](const Case& c) {
-    if (c.schedule != "any") return;
-    const auto lengths = Lengths(c.tokens);
-    const std::vector<float> whole = RunSchedule(*c.loaded, c.tokens, WholePrompts(lengths));
+    if (c.schedule != "any" && c.schedule != "prompt") return;
+    const std::vector<float> whole =
+        RunSchedule(*c.loaded, c.tokens, c.prompts, WholePrompts(Lengths(c.tokens)));
     for (const std::vector<int32_t>& sizes :
          std::vector<std::vector<int32_t>>{{1}, {7, 1, 13}, {2, 16, 3}, {31, 5}}) {
-      EXPECT_EQ(RunSchedule(*c.loaded, c.tokens, Chunks(lengths, sizes)), whole) << sizes.size();
+      EXPECT_EQ(RunSchedule(*c.loaded, c.tokens, c.prompts, ChunksOf(c, sizes)), whole)
+          << sizes.size();
     }
     std::vector<float> alone;
-    for (const auto& sequence : c.tokens) {
-      const auto logits = RunSchedule(*c.loaded, {sequence}, WholePrompts({sequence.size()}));
+    for (size_t s = 0; s < c.tokens.size(); ++s) {
+      const auto logits =
+          RunSchedule(*c.loaded, {c.tokens[s]}, {c.prompts[s]}, WholePrompts({c.tokens[s].size()}));
       alone.insert(alone.end(), logits.begin(), logits.end());
     }
     EXPECT_EQ(alone, whole);

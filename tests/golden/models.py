@@ -18,10 +18,13 @@ What is written:
                 schedule            "any": however a sequence is cut into steps, the logits are the
                                     same; "steps": RoPE depends on the length so far, and these are
                                     the logits of one step a token; "whole": it depends on the length
-                                    of the whole sequence, and these are those of one prefill
+                                    of the whole sequence, and these are those of one prefill;
+                                    "prompt": attention looks ahead within the prompt, which has to
+                                    be one step, and what follows may be cut as one likes
                 routes              whether a router chooses experts
                 sequences           [{tokens: [...], prompt: n}]: the first n tokens are the prompt,
-                                    the rest is transformers' greedy continuation of it (of "float32")
+                                    the rest, of models that generate, is transformers' greedy
+                                    continuation of it (of "float32")
                 references          {name: {logits: path,
                                     greedy: [[id, ...], ...], margins: [[x, ...], ...]}}, a list a
                                     sequence, an entry for each position from prompt - 1 on: the best
@@ -119,7 +122,9 @@ def make_sequences(spec, model):
     sequences = []
     for length in PROMPTS:
         tokens = [BASE["bos_token_id"], *rng.integers(4, BASE["vocab_size"], length - 1).tolist()]
-        if spec.schedule == "any":
+        if spec.prompt is not None:
+            tokens = spec.prompt(tokens)
+        if spec.schedule in ("any", "prompt") and spec.generates:
             for _ in range(CONTINUATION):
                 tokens.append(int(logits_of(model, tokens)[-1].argmax()))
         sequences.append({"tokens": tokens, "prompt": length})

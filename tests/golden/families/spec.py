@@ -26,6 +26,8 @@ class Spec:
     gguf: tuple = ("F32",)
     split: bool = False                # also as a split GGUF
     schedule: str = "any"              # see models.py
+    generates: bool = True             # false: an encoder
+    prompt: Callable | None = None     # makes of a prompt's random tokens, as many, what it needs
     gguf_changes: dict = dataclasses.field(default_factory=dict)  # what GGUF cannot express
     released: dict = dataclasses.field(default_factory=dict)      # see safetensors_forms.released_config()
     # config.json as the converter wants it, where transformers 5 leaves keys out (None: removed)

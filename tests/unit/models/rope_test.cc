@@ -47,7 +47,7 @@ TEST(RopeTest, FollowsTransformersForEveryScalingWithinAndBeyondTheTrainedLength
     const int64_t half = rope->rotary_dim() / 2;
     ASSERT_EQ(half, static_cast<int64_t>(c["cos"][0].size()));
     std::vector<float> cosine(positions.size() * half), sine(cosine.size());
-    rope->Fill(positions, cosine.data(), sine.data());
+    rope->Fill(positions, half, cosine.data(), sine.data());
     for (size_t t = 0; t < positions.size(); ++t) {
       // An angle near position p is a float32 with a rounding error of p * 2^-24, and frequencies
       // differ in their last place: twice that, plus the error of cos itself.

@@ -113,7 +113,7 @@ std::unique_ptr<ModelRunner> Load(const std::string& model) {
 
 TEST(RunnerTest, DecodingAllocatesNothing) {
   for (const char* model : {"llama3_rope/q8_0.gguf", "llama_tied/bfloat16", "gemma3/float32",
-                            "qwen3_moe/q8_0.gguf", "deepseek_v3/float32"}) {
+                            "qwen3_moe/q8_0.gguf", "deepseek_v3/float32", "chatglm_6b/float32"}) {
     SCOPED_TRACE(model);
     const auto runner = Load(model);
     Decoding decoding(*runner);
@@ -146,6 +146,22 @@ TEST(RunnerTest, LearnedPositionsBoundTheContext) {
   const auto runner = LoadModelRunner(folder, options);
   ASSERT_TRUE(runner.ok()) << runner.status();
   EXPECT_EQ((*runner)->info().context_length, config["n_positions"].get<int64_t>());
+}
+
+TEST(RunnerTest, SaysWhichModelsLookAheadAndCutsNoPromptOfTheirs) {
+  EXPECT_FALSE(Load("llama_tied/float32")->info().whole_prompts);
+  EXPECT_TRUE(Load("llama_tied/float32")->info().generates);
+  for (const char* model : {"modern_bert/float32", "chatglm_6b/float32"}) {
+    SCOPED_TRACE(model);
+    const auto runner = Load(model);
+    EXPECT_TRUE(runner->info().whole_prompts);
+    EXPECT_EQ(runner->info().generates, std::string(model) == "chatglm_6b/float32");
+    Decoding whole(*runner);
+    EXPECT_TRUE(whole.Step().ok());
+    Decoding cut(*runner);
+    cut.tokens(1).pop_back();  // of the prompt's three
+    EXPECT_EQ(cut.Step().code(), absl::StatusCode::kInternal);
+  }
 }
 
 TEST(RunnerTest, RefusesAPlanThatDoesNotFitTheModel) {
