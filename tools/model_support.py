@@ -20,7 +20,8 @@ PAGE = SOURCE / "MODEL_SUPPORT.md"
 ALIASES = {"mistral": "llama", "ministral": "llama", "ministral3": "llama", "gemma3_text": "gemma3",
            "granitemoeshared": "granitemoe", "olmo3": "olmo2", "deepseek_v3": "deepseek_v2",
            "glm4_moe_lite": "deepseek_v2", "gpt_bigcode": "bigcode", "gptj": "gpt_j",
-           "llama4_text": "llama4", "phimoe": "phi_moe", "deepseek": "deepseek_moe"}
+           "llama4_text": "llama4", "phimoe": "phi_moe", "deepseek": "deepseek_moe",
+           "modernbert": "modern_bert"}
 
 INTRODUCTION = """\
 # Models
@@ -46,9 +47,20 @@ DETAILS = """
 * **starcoder2**: GGUF files do not store the window: there every layer sees everything.
 * **smollm3**: GGUF files do not store which layers have no RoPE: it is every fourth, without a window.
 * **olmo2** covers OLMo 3 too. **olmoe**: GGUF files do not store `clip_qkv`.
-* **glm** covers GLM-4-9B, ChatGLM2 and 3 and CodeGeeX4, under the names of transformers and of the
-  code that they were released with. GGUF files made from the former keep the latter's defaults for the
-  norms' epsilon (1e-5), the context (the hidden size) and RoPE's base (10000).
+* **glm** covers GLM-4-9B, and **chatglm** the same with ChatGLM2 and 3 and CodeGeeX4, under the names
+  of the code that they were released with; GGUF has one name for all. GGUF files made from the former
+  keep the latter's defaults for the norms' epsilon (1e-5), the context (the hidden size) and RoPE's
+  base (10000).
+* **chatglm** also covers the first ChatGLM-6B, without its own quantised releases and without tuned
+  prefixes. No library has it any more: the oracle is a model of some 100 lines beside its tests. A
+  prompt without the start token is read as if the answer began behind it, one without `[MASK]` or
+  `[gMASK]` as if the last token before the answer were it. Its tokenizer, `ice_text.model` with rules of
+  its own for blanks and line ends, is not among those that Skep reads.
+* **modern_bert** is an encoder: it gives hidden states, and for `ModernBertForMaskedLM` the scores of
+  tokens at every place; heads that classify are refused. GGUF files keep the encoder alone. Skep uses
+  the exact GELU, llama.cpp its tanh approximation.
+* **modern_bert** and the first ChatGLM look ahead within a prompt: it is read in one step, so
+  `--max-batch-tokens` bounds its length.
 * **glm4_moe** (GLM-4.5, 4.6): layers for multi-token prediction are left out.
 * **granite**, **granitemoe**: with all four multipliers, and the expert that every token goes to.
 * **deepseek_v2** covers DeepSeek V2, V2-Lite, Coder-V2, V3 and R1, Kimi-K2 and GLM-4.7-Flash. The cache
@@ -93,7 +105,9 @@ Tiny random models with every parameter redrawn, run by transformers 5.23.0 in f
 values that the file holds: whole prompts, several chunkings, single steps, ragged batches. The fused
 kernels agree with it to 1e-5 (root mean square), or, for the types whose kernels round activations to
 8 bits, to 4 %; the reference operations to 1e-4 of the logits' range in every case. Tests also hold
-that the fused kernels' logits have the same bits however a sequence is cut into steps.
+that the fused kernels' logits have the same bits however a sequence is cut into steps (after the
+prompt, where attention looks ahead). Of an encoder without a head, the products of its hidden states
+with the embedding table are compared.
 
 | architecture | format | types of the matrices |
 |---|---|---|

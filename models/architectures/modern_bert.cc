@@ -75,12 +75,12 @@ absl::StatusOr<DecoderPlan> Read(const ConfigView& view) {
   plan.generates = false;
   plan.decoder.embedding_norm = plan.decoder.norm;
   plan.layers.front().attention_norm.clear();
-  // A tied head; and what GGUF keeps of the one for masked tokens, which lacks its biases.
+  // A head that is tied; and, in GGUF, what it keeps of the one for masked tokens: not its biases.
   Ignore({"decoder.weight", "cls.weight", "cls.norm.weight"}, plan);
   if (GuessesMasks(view)) {
     SKEP_RETURN_IF_ERROR(ReadMaskedLmHead(view, plan));
   } else {
-    plan.decoder.tied_head = true;  // there is no head: what tells its rows' tokens apart
+    plan.decoder.tied_head = true;  // for want of a head, logits compare with the embeddings
   }
   return plan;
 }
