@@ -54,6 +54,18 @@ void AddMixtralNames(std::vector<WeightRule>& rules) {
   rules.push_back({mlp + "experts.{}.up_proj.weight", moe + "experts.{}.w3.weight", {}});
 }
 
+void AddGgufFusedExperts(const DecoderPlan& plan, std::vector<WeightRule>& rules) {
+  for (const LayerOptions& layer : plan.layers) {
+    const auto* moe = std::get_if<MoeOptions>(&layer.feed_forward);
+    if (moe == nullptr) continue;
+    const int64_t width = moe->intermediate;
+    const std::string expert = std::string(kMlp) + "experts.{}.", fused = "blk.{}.ffn_gate_up_exps";
+    AddWeightAndBias(expert + "gate_proj", fused, Slice(0, width, 2 * width), rules);
+    AddWeightAndBias(expert + "up_proj", fused, Slice(width, width, 2 * width), rules);
+    return;
+  }
+}
+
 void AddStackedExperts(int64_t intermediate, std::vector<WeightRule>& rules) {
   const std::string experts = std::string(kMlp) + "experts.";
   const int64_t rows = 2 * intermediate;

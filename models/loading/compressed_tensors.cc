@@ -65,7 +65,8 @@ absl::Status ReadByteZeros(const TensorInfo* stored, int offset, GroupedCodes& g
 absl::Status ReadPackedZeros(const TensorInfo& stored, int bits, GroupedCodes& grouped) {
   const int64_t words = (grouped.rows * bits - 1) / kWordBits + 1;
   SKEP_RETURN_IF_ERROR(CheckTensor(stored, TensorType::kI32, {words, grouped.groups}));
-  const std::vector<uint32_t> packed = TransposeWords(stored.data, words, grouped.groups);
+  const std::vector<uint32_t> packed =
+      TransposeWords(stored.data, words, grouped.groups, InOneRange);
   grouped.zeros.resize(grouped.rows * grouped.groups);
   std::vector<int16_t> zeros(grouped.rows);
   for (int64_t g = 0; g < grouped.groups; ++g) {
@@ -173,7 +174,27 @@ absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenBytes(const WeightSource& s
 
 class CompressedTensorsScheme final : public QuantizationScheme {
  public:
-  explicit CompressedTensorsScheme(std::optional<BlockSize> block) : block_(block) {}
+  CompressedTensorsScheme(std::string_view format, std::optional<BlockSize> block)
+      : format_(format), block_(block) {}
+
+  std::string name() const override { return absl::StrCat("compressed-tensors ", format_); }
+
+  std::optional<int64_t> CodedValues(const WeightSource& source,
+                                     const TensorInfo& tensor) const override {
+    const auto beside = [&](std::string_view codes) {
+      return LiesBeside(source, tensor,
+                        {".weight_scale", ".weight_zero_point", ".weight_g_idx", ".weight_shape",
+                         ".weight_global_scale"},
+                        codes);
+    };
+    if (QuantizationScheme::Ignores(source, tensor) || beside(kPacked) || beside(kPlain)) return 0;
+    if (tensor.type == TensorType::kI8) return static_cast<int64_t>(tensor.bytes);
+    if (!tensor.name.ends_with(kPacked)) return Fp8Values(source, tensor);
+    if (tensor.type == TensorType::kU8) return 2 * static_cast<int64_t>(tensor.bytes);
+    const TensorInfo* shape = FindBeside(source, tensor, kPacked, ".weight_shape");
+    if (shape == nullptr || tensor.shape.size() != 2) return 0;
+    return tensor.shape[0] * ReadColumns(tensor, *shape).value_or(0);
+  }
 
   std::string_view codes_suffix() const override { return kPacked; }
 
@@ -187,7 +208,9 @@ class CompressedTensorsScheme final : public QuantizationScheme {
     SKEP_ASSIGN_OR_RETURN(const TensorInfo* scales,
                           RequireBeside(source, tensor, kPacked, ".weight_scale"));
     if (tensor.type == TensorType::kI32) return OpenPacked(source, tensor, *scales);
-    if (scales->type == TensorType::kU8) return OpenMxfp4(tensor, *scales);
+    if (scales->type == TensorType::kU8 || scales->type == TensorType::kF8_E8M0) {
+      return OpenMxfp4(tensor, *scales);
+    }
     SKEP_ASSIGN_OR_RETURN(const TensorInfo* global,
                           RequireBeside(source, tensor, kPacked, ".weight_global_scale"));
     SKEP_ASSIGN_OR_RETURN(const float divisor, ReadFactor(*global));
@@ -195,6 +218,7 @@ class CompressedTensorsScheme final : public QuantizationScheme {
   }
 
  private:
+  std::string format_;
   std::optional<BlockSize> block_;
 };
 
@@ -226,7 +250,7 @@ absl::StatusOr<std::unique_ptr<QuantizationScheme>> ReadCompressedTensorsScheme(
   }
   SKEP_ASSIGN_OR_RETURN(const std::optional<BlockSize> block,
                         ReadBlockSize(config, "config_groups.group_0.weights.block_structure"));
-  return std::make_unique<CompressedTensorsScheme>(block);
+  return std::make_unique<CompressedTensorsScheme>(format, block);
 }
 
 }  // namespace skep::models

@@ -85,6 +85,20 @@ class Mxfp4Weight final : public QuantizedWeight {
 
 class ModelOptScheme final : public QuantizationScheme {
  public:
+  explicit ModelOptScheme(std::string_view algorithm) : algorithm_(algorithm) {}
+
+  std::string name() const override { return absl::StrCat("modelopt ", algorithm_); }
+
+  std::optional<int64_t> CodedValues(const WeightSource& source,
+                                     const TensorInfo& tensor) const override {
+    if (QuantizationScheme::Ignores(source, tensor) ||
+        LiesBeside(source, tensor, {".weight_scale", ".weight_scale_2"}, ".weight")) {
+      return 0;
+    }
+    if (tensor.type == TensorType::kU8) return 2 * static_cast<int64_t>(tensor.bytes);
+    return Fp8Values(source, tensor);
+  }
+
   absl::StatusOr<std::unique_ptr<QuantizedWeight>> Open(const WeightSource& source,
                                                         const TensorInfo& tensor) const override {
     if (IsPlainFloat(tensor.type)) return nullptr;
@@ -96,6 +110,9 @@ class ModelOptScheme final : public QuantizationScheme {
     SKEP_ASSIGN_OR_RETURN(const float factor, ReadFactor(*global));
     return OpenNvfp4(tensor, *scales, factor, {scales, global});
   }
+
+ private:
+  std::string algorithm_;
 };
 
 }  // namespace
@@ -120,8 +137,9 @@ absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenMxfp4(const TensorInfo& cod
   const int64_t block = Traits(TensorType::kMXFP4).block_elements;
   SKEP_RETURN_IF_ERROR(CheckPairs(codes, block));
   const int64_t rows = codes.shape[0], blocks = codes.shape[1] * 2 / block;
-  SKEP_RETURN_IF_ERROR(CheckTensor(scales, TensorType::kU8, {rows, blocks}));
   TensorInfo expert_codes = codes, expert_scales = scales;  // as gpt-oss has one expert's
+  if (scales.type == TensorType::kF8_E8M0) expert_scales.type = TensorType::kU8;
+  SKEP_RETURN_IF_ERROR(CheckTensor(expert_scales, TensorType::kU8, {rows, blocks}));
   expert_codes.shape = {1, rows, blocks, block / 2};
   expert_scales.shape = {1, rows, blocks};
   SKEP_ASSIGN_OR_RETURN(std::vector<std::byte> packed,
@@ -148,7 +166,7 @@ absl::StatusOr<std::unique_ptr<QuantizationScheme>> ReadModelOptScheme(const Con
         absl::StrCat(config.file(), ": modelopt with quant_algo '", algorithm,
                      "' is not supported; FP8, FP8_PER_CHANNEL_PER_TOKEN and NVFP4 are"));
   }
-  return std::make_unique<ModelOptScheme>();
+  return std::make_unique<ModelOptScheme>(algorithm);
 }
 
 }  // namespace skep::models

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenNvfp4(
     const TensorInfo& codes, const TensorInfo& scales, float factor,
     std::vector<const TensorInfo*> companions);
 
-// `scales` U8 [rows, columns / 32], exponents with a bias of 127. Rows are MXFP4.
+// `scales` F8_E8M0, or the same as U8, [rows, columns / 32]. Rows are MXFP4.
 absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenMxfp4(const TensorInfo& codes,
                                                            const TensorInfo& scales);
 

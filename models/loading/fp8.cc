@@ -99,6 +99,14 @@ class Fp8Scheme final : public QuantizationScheme {
  public:
   explicit Fp8Scheme(std::optional<BlockSize> block) : block_(block) {}
 
+  std::string name() const override { return "fp8"; }
+
+  std::optional<int64_t> CodedValues(const WeightSource& source,
+                                     const TensorInfo& tensor) const override {
+    if (QuantizationScheme::Ignores(source, tensor)) return 0;
+    return Fp8Values(source, tensor);
+  }
+
   absl::StatusOr<std::unique_ptr<QuantizedWeight>> Open(const WeightSource& source,
                                                         const TensorInfo& tensor) const override {
     if (IsPlainFloat(tensor.type)) return nullptr;
@@ -131,8 +139,16 @@ absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenFp8(const WeightSource& sou
   }
   const std::optional<BlockSize> blocks = BlocksOf(codes, *scales, block);
   if (!blocks) return WrongScales(codes, *scales, block);
-  SKEP_ASSIGN_OR_RETURN(std::vector<float> values, ReadScales(*scales));
+  TensorInfo numbers = *scales;
+  if (numbers.type == TensorType::kU8) numbers.type = TensorType::kF8_E8M0;
+  SKEP_ASSIGN_OR_RETURN(std::vector<float> values, ReadScales(numbers));
   return std::make_unique<Fp8Weight>(codes, *scales, std::move(values), *blocks);
+}
+
+std::optional<int64_t> Fp8Values(const WeightSource& source, const TensorInfo& tensor) {
+  if (tensor.type == TensorType::kF8_E4M3) return static_cast<int64_t>(tensor.bytes);
+  if (LiesBeside(source, tensor, {"_scale_inv", "_scale"}, "")) return 0;
+  return std::nullopt;
 }
 
 std::unique_ptr<QuantizationScheme> MakeFp8Scheme(std::optional<BlockSize> block) {

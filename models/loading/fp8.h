@@ -21,11 +21,14 @@ struct BlockSize {
 //   one number a matrix    [], [1], [1, 1]; [experts], [experts, 1, 1]
 //   one a row              [rows], [rows, 1]; [experts, rows, 1]
 //   one a block            [ceil(rows / block.rows), ceil(columns / block.columns)]; with experts
-// With `block`, only blocks are right. Rows become BF16, each value rounded once: twice the file's
-// bytes.
+// With `block`, only blocks are right. Scales of U8 are those of F8_E8M0, kept as bytes. Rows
+// become BF16, each value rounded once: twice the file's bytes.
 absl::StatusOr<std::unique_ptr<QuantizedWeight>> OpenFp8(const WeightSource& source,
                                                          const TensorInfo& codes,
                                                          std::optional<BlockSize> block);
+
+// As QuantizationScheme::CodedValues, but for scales of activations.
+std::optional<int64_t> Fp8Values(const WeightSource& source, const TensorInfo& tensor);
 
 // Matrices of F8_E4M3 by OpenFp8; all others must be plain.
 std::unique_ptr<QuantizationScheme> MakeFp8Scheme(std::optional<BlockSize> block);

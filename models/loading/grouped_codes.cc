@@ -76,6 +76,10 @@ class GroupedWeight final : public QuantizedWeight {
         grouped_(std::move(grouped)),
         exact_(exact) {}
 
+  void Arrange(const ForRanges& for_ranges) override {
+    if (grouped_.arrange != nullptr) grouped_.arrange(for_ranges);
+  }
+
   void DecodeRow(int64_t row, std::byte* out) const override {
     std::vector<int16_t> codes(columns());
     grouped_.read(row, codes.data());

@@ -29,7 +29,9 @@ struct GroupedCodes {
   int64_t groups = 0;
   int16_t lowest = 0;  // of all codes
   int16_t highest = 0;
-  // Writes the codes of a row.
+  // Called before `read`, if not null: see QuantizedWeight::Arrange.
+  std::function<void(const ForRanges& for_ranges)> arrange;
+  // Writes the codes of a row. Safe from several threads at once.
   std::function<void(int64_t row, int16_t* codes)> read;
   std::vector<float> scales;      // [rows, groups], finite
   std::vector<int16_t> zeros;     // [rows, groups], each within [lowest, highest]

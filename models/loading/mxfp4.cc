@@ -1,6 +1,8 @@
 #include "models/loading/mxfp4.h"
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -25,6 +27,23 @@ absl::Status CheckShapes(const TensorInfo& blocks, const TensorInfo& scales, int
                    "] and [experts, rows, blocks] with more than ", expert, " experts are right"));
 }
 
+class Mxfp4Scheme final : public QuantizationScheme {
+ public:
+  std::string name() const override { return "mxfp4"; }
+
+  std::optional<int64_t> CodedValues(const WeightSource& source,
+                                     const TensorInfo& tensor) const override {
+    if (FindBeside(source, tensor, "_scales", "_blocks") != nullptr) return 0;
+    if (FindBeside(source, tensor, "_blocks", "_scales") == nullptr) return std::nullopt;
+    return 2 * static_cast<int64_t>(tensor.bytes);
+  }
+
+  absl::StatusOr<std::unique_ptr<QuantizedWeight>> Open(
+      const WeightSource& /*source*/, const TensorInfo& /*tensor*/) const override {
+    return nullptr;
+  }
+};
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::byte>> RepackMxfp4(const TensorInfo& blocks,
@@ -43,5 +62,7 @@ absl::StatusOr<std::vector<std::byte>> RepackMxfp4(const TensorInfo& blocks,
   }
   return packed;
 }
+
+std::unique_ptr<QuantizationScheme> MakeMxfp4Scheme() { return std::make_unique<Mxfp4Scheme>(); }
 
 }  // namespace skep::models

@@ -3,9 +3,11 @@
 #define SKEP_MODELS_LOADING_MXFP4_H_
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "models/loading/quantized_weight.h"
 #include "models/weights/weight_source.h"
 
 namespace skep::models {
@@ -16,6 +18,10 @@ namespace skep::models {
 // them.
 absl::StatusOr<std::vector<std::byte>> RepackMxfp4(const TensorInfo& blocks,
                                                    const TensorInfo& scales, int64_t expert);
+
+// Of a checkpoint whose experts are kept so. The one family that is released so has rules for them
+// (WeightRule::mxfp4); all else is plain.
+std::unique_ptr<QuantizationScheme> MakeMxfp4Scheme();
 
 }  // namespace skep::models
 

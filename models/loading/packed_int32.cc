@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -110,7 +111,20 @@ void UnpackAwqWord(uint32_t word, int16_t* codes) {
 // A scheme whose codes are called qweight.
 class PackedScheme : public QuantizationScheme {
  public:
-  explicit PackedScheme(const Options& options) : options_(options) {}
+  PackedScheme(std::string_view method, const Options& options)
+      : method_(method), options_(options) {}
+
+  std::string name() const final { return absl::StrCat(method_, " ", options_.bits, "-bit"); }
+
+  std::optional<int64_t> CodedValues(const WeightSource& source,
+                                     const TensorInfo& tensor) const final {
+    if (QuantizationScheme::Ignores(source, tensor) ||
+        LiesBeside(source, tensor, {".qzeros", ".scales", ".g_idx"}, kCodes)) {
+      return 0;
+    }
+    if (!tensor.name.ends_with(kCodes)) return std::nullopt;
+    return static_cast<int64_t>(tensor.bytes) * 8 / options_.bits;
+  }
 
   std::string_view codes_suffix() const final { return kCodes; }
 
@@ -131,12 +145,13 @@ class PackedScheme : public QuantizationScheme {
   const Options& options() const { return options_; }
 
  private:
+  std::string method_;
   Options options_;
 };
 
 class GptqScheme final : public PackedScheme {
  public:
-  using PackedScheme::PackedScheme;
+  explicit GptqScheme(const Options& options) : PackedScheme("gptq", options) {}
 
   bool Ignores(const WeightSource& source, const TensorInfo& tensor) const override {
     const auto zero = [](std::byte byte) { return byte == std::byte{0}; };
@@ -166,8 +181,10 @@ class GptqScheme final : public PackedScheme {
       for (int16_t& value : values) value = static_cast<int16_t>((value + 1) & grouped.highest);
     };
     ReadZeros(row_zeros, grouped);
-    const auto rows = std::make_shared<const std::vector<uint32_t>>(
-        TransposeWords(codes.data, words, grouped.rows));
+    const auto rows = std::make_shared<std::vector<uint32_t>>();
+    grouped.arrange = [rows, data = codes.data, words, count = grouped.rows](const ForRanges& run) {
+      *rows = TransposeWords(data, words, count, run);
+    };
     grouped.read = [rows, words, bits, count = grouped.columns](int64_t row, int16_t* values) {
       UnpackBits(rows->data() + row * words, bits, absl::MakeSpan(values, count));
     };
@@ -177,7 +194,7 @@ class GptqScheme final : public PackedScheme {
 
 class AwqScheme final : public PackedScheme {
  public:
-  using PackedScheme::PackedScheme;
+  explicit AwqScheme(const Options& options) : PackedScheme("awq", options) {}
 
  protected:
   absl::StatusOr<GroupedCodes> Read(const TensorInfo& codes, const Parts& parts) const override {
@@ -193,8 +210,11 @@ class AwqScheme final : public PackedScheme {
       }
     };
     ReadZeros(row_zeros, grouped);
-    const auto rows = std::make_shared<const std::vector<uint32_t>>(
-        TransposeWords(codes.data, grouped.columns, packed_rows));
+    const auto rows = std::make_shared<std::vector<uint32_t>>();
+    grouped.arrange = [rows, data = codes.data, count = grouped.columns,
+                       packed_rows](const ForRanges& run) {
+      *rows = TransposeWords(data, count, packed_rows, run);
+    };
     grouped.read = [rows, count = grouped.columns](int64_t row, int16_t* values) {
       const uint32_t* words = rows->data() + row / 8 * count;
       const int shift = 4 * kAwqNibble[row % 8];
@@ -257,17 +277,21 @@ absl::StatusOr<std::unique_ptr<QuantizationScheme>> ReadAwqScheme(const ConfigVi
   return std::make_unique<AwqScheme>(options);
 }
 
-std::vector<uint32_t> TransposeWords(const std::byte* words, int64_t rows, int64_t columns) {
+std::vector<uint32_t> TransposeWords(const std::byte* words, int64_t rows, int64_t columns,
+                                     const ForRanges& for_ranges) {
   constexpr int64_t kTile = 16;  // a cache line of words
   std::vector<uint32_t> out(rows * columns);
-  for (int64_t first = 0; first < columns; first += kTile) {
-    const int64_t count = std::min(kTile, columns - first);
-    for (int64_t r = 0; r < rows; ++r) {
-      uint32_t line[kTile];
-      std::memcpy(line, words + (r * columns + first) * sizeof(uint32_t), count * sizeof(uint32_t));
-      for (int64_t c = 0; c < count; ++c) out[(first + c) * rows + r] = line[c];
+  for_ranges((columns + kTile - 1) / kTile, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin * kTile; first < std::min(end * kTile, columns); first += kTile) {
+      const int64_t count = std::min(kTile, columns - first);
+      for (int64_t r = 0; r < rows; ++r) {
+        uint32_t line[kTile];
+        std::memcpy(line, words + (r * columns + first) * sizeof(uint32_t),
+                    count * sizeof(uint32_t));
+        for (int64_t c = 0; c < count; ++c) out[(first + c) * rows + r] = line[c];
+      }
     }
-  }
+  });
   return out;
 }
 

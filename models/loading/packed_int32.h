@@ -33,7 +33,8 @@ absl::StatusOr<std::unique_ptr<QuantizationScheme>> ReadGptqScheme(const ConfigV
 absl::StatusOr<std::unique_ptr<QuantizationScheme>> ReadAwqScheme(const ConfigView& config);
 
 // The words of a tensor of 32-bit words [rows, columns], transposed.
-std::vector<uint32_t> TransposeWords(const std::byte* words, int64_t rows, int64_t columns);
+std::vector<uint32_t> TransposeWords(const std::byte* words, int64_t rows, int64_t columns,
+                                     const ForRanges& for_ranges);
 // Codes of `bits` that follow each other from the lowest bit of the first word on.
 void UnpackBits(const uint32_t* words, int bits, absl::Span<int16_t> codes);
 

@@ -12,6 +12,7 @@
 #include "models/loading/compressed_tensors.h"
 #include "models/loading/fp4.h"
 #include "models/loading/fp8.h"
+#include "models/loading/mxfp4.h"
 #include "models/loading/packed_int32.h"
 #include "models/weights/dequantize.h"
 #include "models/weights/text.h"
@@ -54,8 +55,7 @@ SchemeOr ReadQuark(const ConfigView& config) {
   return MakeFp8Scheme(std::nullopt);
 }
 
-// The one family that is released so has rules for it (WeightRule::mxfp4).
-SchemeOr ReadMxfp4(const ConfigView& /*config*/) { return nullptr; }
+SchemeOr ReadMxfp4(const ConfigView& /*config*/) { return MakeMxfp4Scheme(); }
 
 struct Method {
   std::string_view name;
@@ -118,8 +118,9 @@ absl::Status CheckTensor(const TensorInfo& tensor, TensorType type,
 }
 
 absl::StatusOr<std::vector<float>> ReadScales(const TensorInfo& tensor) {
-  if (!IsPlainFloat(tensor.type))
-    return WrongTensor(tensor, "F32, F16 or BF16 is right for scales");
+  if (!IsPlainFloat(tensor.type) && tensor.type != TensorType::kF8_E8M0) {
+    return WrongTensor(tensor, "F32, F16, BF16 or F8_E8M0 is right for scales");
+  }
   std::vector<float> values(tensor.bytes / Traits(tensor.type).block_bytes);
   const auto count = static_cast<int64_t>(values.size());
   SKEP_RETURN_IF_ERROR(DequantizeRow(tensor.type, tensor.data, count, values.data()));
@@ -127,6 +128,13 @@ absl::StatusOr<std::vector<float>> ReadScales(const TensorInfo& tensor) {
     return WrongTensor(tensor, "every scale must be a finite number");
   }
   return values;
+}
+
+bool LiesBeside(const WeightSource& source, const TensorInfo& tensor,
+                std::initializer_list<std::string_view> suffixes, std::string_view codes) {
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
+    return FindBeside(source, tensor, suffix, codes) != nullptr;
+  });
 }
 
 bool IsPlainFloat(TensorType type) {

@@ -17,7 +17,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +32,14 @@
 #include "models/weights/weight_source.h"
 
 namespace skep::models {
+
+// Calls body(begin, end) for ranges that make up [0, count), perhaps from several threads at once.
+using ForRanges =
+    std::function<void(int64_t count, const std::function<void(int64_t, int64_t)>& body)>;
+// All of them in one, on the calling thread.
+inline void InOneRange(int64_t count, const std::function<void(int64_t, int64_t)>& body) {
+  body(0, count);
+}
 
 // One matrix, or several of the same shape, read row by row. The source must outlive it.
 class QuantizedWeight {
@@ -47,7 +58,10 @@ class QuantizedWeight {
   // The tensors that it is made of, beside the codes.
   const std::vector<const TensorInfo*>& companions() const { return companions_; }
 
-  // Writes RowBytes(type(), columns()) bytes. Rows of all matrices are counted in one.
+  // What is worth doing once for all rows: to be called before the first of them is decoded.
+  virtual void Arrange(const ForRanges& /*for_ranges*/) {}
+  // Writes RowBytes(type(), columns()) bytes. Rows of all matrices are counted in one. Safe from
+  // several threads at once.
   virtual void DecodeRow(int64_t row, std::byte* out) const = 0;
 
  protected:
@@ -70,6 +84,12 @@ class QuantizationScheme {
   // missing beside it, or what has the wrong shape or type.
   virtual absl::StatusOr<std::unique_ptr<QuantizedWeight>> Open(const WeightSource& source,
                                                                 const TensorInfo& tensor) const = 0;
+  // What it is called where a model is described: "gptq 4-bit".
+  virtual std::string name() const = 0;
+  // How many values `tensor` stands for: those of a matrix whose codes it holds; 0 where it lies
+  // beside codes, as scales do. None: the scheme left it alone. By headers alone.
+  virtual std::optional<int64_t> CodedValues(const WeightSource& source,
+                                             const TensorInfo& tensor) const = 0;
   // Whether nothing is lost if no layer asks for this tensor: scales of what is not quantised here.
   virtual bool Ignores(const WeightSource& source, const TensorInfo& tensor) const;
 };
@@ -97,8 +117,13 @@ absl::StatusOr<const TensorInfo*> RequireBeside(const WeightSource& source,
 absl::Status WrongTensor(const TensorInfo& tensor, std::string_view right);
 absl::Status CheckTensor(const TensorInfo& tensor, TensorType type,
                          const std::vector<int64_t>& shape);
-// All values of a tensor of F32, F16 or BF16 with finite values. InvalidArgument for others.
+// All values of a tensor of F32, F16, BF16 or F8_E8M0 with finite values. InvalidArgument for
+// others.
 absl::StatusOr<std::vector<float>> ReadScales(const TensorInfo& tensor);
+// Whether there is a tensor that has the name of `tensor` with `codes` in place of one of
+// `suffixes`.
+bool LiesBeside(const WeightSource& source, const TensorInfo& tensor,
+                std::initializer_list<std::string_view> suffixes, std::string_view codes);
 // F32, F16, BF16 and F64: what a matrix may be that a scheme left alone.
 bool IsPlainFloat(TensorType type);
 

@@ -312,10 +312,14 @@ absl::StatusOr<std::shared_ptr<const PreparedMatrix>> WeightLoader::Prepare(
     for (const TensorInfo* companion : file.quantized->companions()) Use(*companion);
     rows.owned.resize(count * row_bytes);
     rows.data = RowsOf(rows.type, rows.columns, rows.owned.data(), count).data;
-    for (int64_t i = 0; i < count; ++i) {
-      file.quantized->DecodeRow(static_cast<int64_t>(file_row(i)),
-                                rows.owned.data() + i * row_bytes);
-    }
+    const auto for_ranges = [this](int64_t size, const auto& body) { ops_.ForRanges(size, body); };
+    file.quantized->Arrange(for_ranges);
+    ops_.ForRanges(count, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        file.quantized->DecodeRow(static_cast<int64_t>(file_row(i)),
+                                  rows.owned.data() + i * row_bytes);
+      }
+    });
   } else {
     rows.data.resize(count);
     for (int64_t i = 0; i < count; ++i) rows.data[i] = file.data + file_row(i) * row_bytes;

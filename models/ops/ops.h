@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -237,6 +238,11 @@ class Ops {
                                     int32_t block_size) = 0;
   virtual int64_t CacheBytesPerBlock(const AttentionShape& shape, int32_t block_size) const = 0;
   virtual void CopyBlock(LayerCache& cache, BlockId source, BlockId target) = 0;
+  // Calls body(begin, end) for ranges that make up [0, count), from several threads at once where
+  // the host has them. For the decoding of files.
+  virtual void ForRanges(int64_t count, const std::function<void(int64_t, int64_t)>& body) {
+    body(0, count);
+  }
 
   // --- in a step ---------------------------------------------------------------------------------
   virtual void BeginStep(const StepInput& input) = 0;  // `input` stays valid until EndStep

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "models/architectures/build_decoder.h"
+#include "models/architectures/mixture.h"
 #include "models/layers/status_macros.h"
 #include "models/ops/cpu/cpu_ops.h"
 #include "models/ops/reference/reference_ops.h"
@@ -154,6 +155,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
   loaded.state = std::make_unique<StateStore>();
 
   SKEP_ASSIGN_OR_RETURN(std::vector<WeightRule> rules, architecture->rules(files.config));
+  if (files.gguf != nullptr) architectures::AddGgufFusedExperts(plan, rules);
   SKEP_ASSIGN_OR_RETURN(const std::unique_ptr<QuantizationScheme> scheme,
                         ReadQuantizationScheme(files.config));
   WeightLoader loader(*files.weights, scheme.get(), *loaded.ops, std::move(rules),

@@ -72,6 +72,9 @@ bool DecodePlainRow(TensorType type, const std::byte* row, int64_t columns, floa
     case T::kF8_E5M2:
       DecodePlain<uint8_t>(row, columns, Float8E5M2ToFloat, out);
       return true;
+    case T::kF8_E8M0:
+      DecodePlain<uint8_t>(row, columns, E8M0ToFloat, out);
+      return true;
     default:
       return false;
   }

@@ -46,6 +46,12 @@ inline float Float8E4M3ToFloat(uint8_t bits) {
 inline constexpr std::array<int8_t, 16> kDoubledE2M1 = {0, 1,  2,  3,  4,  6,  8,  12,
                                                         0, -1, -2, -3, -4, -6, -8, -12};
 
+// OCP E8M0, a power of two: 2^(e - 127), NaN where all bits are set.
+inline float E8M0ToFloat(uint8_t e) {
+  if (e == 0xFF) return std::bit_cast<float>(0x7FC00000u);
+  return std::bit_cast<float>(e == 0 ? 0x00400000u : static_cast<uint32_t>(e) << 23);
+}
+
 // E8M0 scale of MXFP4, halved because the FP4 table is doubled: 2^(e - 128).
 inline float HalfE8M0ToFloat(uint8_t e) {
   return std::bit_cast<float>(e < 2 ? 0x00200000u << e : static_cast<uint32_t>(e - 1) << 23);

@@ -81,8 +81,7 @@ constexpr KeyPair kSamplingKeys[] = {
     {"penalty_repeat", "repetition_penalty"},
 };
 
-// rope.scaling.* -> rope_scaling. The factor that llama.cpp calls attn_factor is the whole
-// magnitude only for longrope; for yarn it multiplies the usual one (see RopeParameters).
+// rope.scaling.* -> rope_scaling.
 constexpr KeyPair kScalingKeys[] = {
     {"factor", "factor"},
     {"original_context_length", "original_max_position_embeddings"},
@@ -156,6 +155,44 @@ absl::Status Copy(const GgufFile& gguf, std::string_view prefix, absl::Span<cons
   return absl::OkStatus();
 }
 
+// The factor of cos and sin. Of longrope it is attn_factor. Of yarn, the converter keeps one that
+// replaces the usual one as yarn_attn_factor, which llama.cpp does not read; files that llama.cpp
+// itself wrote have its default there, and -1 for yarn_ext_factor. Elsewhere attn_factor multiplies
+// what the type gives, and no file is known that does so.
+absl::Status CopyMagnitude(const GgufFile& gguf, const std::string& prefix, const std::string& type,
+                           json& scaling) {
+  const auto read = [&](const char* name, double& value) -> absl::Status {
+    const std::string key = absl::StrCat(prefix, name);
+    if (!gguf.Has(key)) return absl::OkStatus();
+    absl::StatusOr<double> number = gguf.Float(key);
+    if (number.ok()) value = *number;
+    return number.status();
+  };
+  double factor = 1, yarn_factor = 1, extrapolation = 1;
+  absl::Status status = read("attn_factor", factor);
+  if (status.ok()) status = read("yarn_attn_factor", yarn_factor);
+  if (status.ok()) status = read("yarn_ext_factor", extrapolation);
+  if (!status.ok()) return status;
+  if (type == "longrope") {
+    if (gguf.Has(absl::StrCat(prefix, "attn_factor"))) scaling["attention_factor"] = factor;
+    return absl::OkStatus();
+  }
+  if (factor != 1) {
+    return absl::UnimplementedError(absl::StrCat(
+        prefix, "attn_factor ", factor, " is not supported for '", type, "'; for longrope it is"));
+  }
+  if (type != "yarn") return absl::OkStatus();
+  const bool default_of_llama_cpp = extrapolation < 0;
+  if (!default_of_llama_cpp && extrapolation != 1) {
+    return absl::UnimplementedError(
+        absl::StrCat(prefix, "yarn_ext_factor ", extrapolation, " is not supported; 1 is"));
+  }
+  if (!default_of_llama_cpp && gguf.Has(absl::StrCat(prefix, "yarn_attn_factor"))) {
+    scaling["attention_factor"] = yarn_factor;
+  }
+  return absl::OkStatus();
+}
+
 // rope.scaling.* as a rope_scaling object; nothing if no type is given or known from tensors.
 absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, json& config) {
   const std::string type_key = absl::StrCat(prefix, "rope.scaling.type");
@@ -169,17 +206,14 @@ absl::Status CopyRopeScaling(const GgufFile& gguf, const std::string& prefix, js
   } else if (gguf.Has(absl::StrCat(prefix, "rope.scaling.factor"))) {
     type = "linear";  // llama.cpp's default
   }
-  if (type == "none") return absl::OkStatus();
   json scaling = {{"rope_type", type}};
   const std::string scaling_prefix = absl::StrCat(prefix, "rope.scaling.");
-  if (absl::Status status = Copy(gguf, scaling_prefix, kScalingKeys, scaling); !status.ok()) {
+  if (absl::Status status = CopyMagnitude(gguf, scaling_prefix, type, scaling); !status.ok()) {
     return status;
   }
-  const std::string magnitude = absl::StrCat(scaling_prefix, "attn_factor");
-  if (type == "longrope" && gguf.Has(magnitude)) {
-    absl::StatusOr<double> factor = gguf.Float(magnitude);
-    if (!factor.ok()) return factor.status();
-    scaling["attention_factor"] = *factor;
+  if (type == "none") return absl::OkStatus();
+  if (absl::Status status = Copy(gguf, scaling_prefix, kScalingKeys, scaling); !status.ok()) {
+    return status;
   }
   // Models have the same mscale and mscale_all_dim; for this architecture, a tenth of it is kept.
   const std::string log_multiplier = absl::StrCat(scaling_prefix, "yarn_log_multiplier");

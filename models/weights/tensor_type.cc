@@ -56,6 +56,7 @@ constexpr TypeTraits kTypes[] = {
     {T::kU32, "U32", 1, 4},
     {T::kU64, "U64", 1, 8},
     {T::kBool, "BOOL", 1, 1},
+    {T::kF8_E8M0, "F8_E8M0", 1, 1},
 };
 
 constexpr uint32_t kFirstSafetensorsId = static_cast<uint32_t>(T::kF8_E4M3);

@@ -64,6 +64,7 @@ enum class TensorType : uint32_t {
   kU32 = 1004,
   kU64 = 1005,
   kBool = 1006,
+  kF8_E8M0 = 1007,
 };
 
 struct TypeTraits {

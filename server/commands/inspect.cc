@@ -1,6 +1,4 @@
 // skep inspect: what is in a model, from its headers alone.
-#include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/tokenizer/load.h"
 #include "models/load_runner.h"
+#include "models/outline.h"
 #include "models/weights/gguf.h"
 #include "models/weights/model_files.h"
 #include "server/commands/commands.h"
@@ -74,63 +74,31 @@ ordered_json Metadata(const models::ModelFiles& files) {
   return config.is_object() ? config : out;
 }
 
-// Types of the matrices, most bytes first: "Q4_K+Q6_K".
-std::string Quantization(const models::WeightSource& weights) {
-  std::map<std::string, uint64_t> bytes_of;
-  for (const models::TensorInfo& tensor : weights.tensors()) {
-    if (tensor.shape.size() < 2) continue;
-    bytes_of[std::string(models::TypeName(tensor.type))] += tensor.bytes;
-  }
-  std::vector<std::pair<uint64_t, std::string>> types;
-  for (const auto& [name, bytes] : bytes_of) types.emplace_back(bytes, name);
-  std::sort(types.rbegin(), types.rend());
-  std::string out;
-  for (const auto& [bytes, name] : types) absl::StrAppend(&out, out.empty() ? "" : "+", name);
-  return out;
-}
-
-// Bytes of a 16-bit KV cache for one token, for layers that keep every token; 0: unknown.
-int64_t CacheBytesPerToken(const models::ConfigView& config) {
-  const int64_t layers = config.IntOr("num_hidden_layers", 0).value_or(0);
-  const int64_t heads = config.IntOr("num_attention_heads", 0).value_or(0);
-  const int64_t kv_heads = config.IntOr("num_key_value_heads", heads).value_or(0);
-  const int64_t hidden = config.IntOr("hidden_size", 0).value_or(0);
-  const int64_t head_dim = config.IntOr("head_dim", heads > 0 ? hidden / heads : 0).value_or(0);
-  constexpr int64_t kPlausible = 1 << 20;
-  for (int64_t value : {layers, kv_heads, head_dim}) {
-    if (value <= 0 || value > kPlausible) return 0;
-  }
-  const double bytes = 4.0 * static_cast<double>(layers) * static_cast<double>(kv_heads) *
-                       static_cast<double>(head_dim);
-  return bytes < 1e15 ? static_cast<int64_t>(bytes) : 0;
-}
-
 absl::StatusOr<ordered_json> Describe(const std::string& path) {
   absl::StatusOr<models::ModelFiles> files = models::OpenModel(path);
   if (!files.ok()) return files.status();
   const absl::Status supported = models::CheckSupported(path);
   ordered_json tensors = ordered_json::array();
-  int64_t parameters = 0;
   uint64_t bytes = 0;
   for (const models::TensorInfo& tensor : files->weights->tensors()) {
     tensors.push_back({{"name", tensor.name},
                        {"type", std::string(models::TypeName(tensor.type))},
                        {"shape", tensor.shape},
                        {"bytes", tensor.bytes}});
-    parameters += models::ElementsOf(tensor.shape).value_or(0);
     bytes += tensor.bytes;
   }
+  const models::ModelOutline outline = models::OutlineModel(*files);
   const absl::StatusOr<int64_t> context = files->config.IntOr("max_position_embeddings", 0);
   return ordered_json{
       {"architecture", files->config.architecture()},
       {"format", files->weights->format()},
       {"supported", supported.ok()},
       {"reason", std::string(supported.message())},
-      {"parameters", parameters},
+      {"parameters", outline.parameters},
       {"context_length", context.value_or(0)},
-      {"quantization", Quantization(*files->weights)},
+      {"quantization", outline.quantization},
       {"memory",
-       {{"weight_bytes", bytes}, {"kv_cache_bytes_per_token", CacheBytesPerToken(files->config)}}},
+       {{"weight_bytes", bytes}, {"kv_cache_bytes_per_token", outline.cache_bytes_per_token}}},
       {"tensors", std::move(tensors)},
       {"metadata", Metadata(*files)}};
 }
@@ -163,9 +131,17 @@ void PrintText(const ordered_json& model) {
   Print(out);
 }
 
+// What the model's tokenizer leaves out, or why there is none.
+void PrintTokenizerNotes(const std::string& path) {
+  const auto tokenizer = engine::LoadTokenizer(path);
+  if (tokenizer.ok()) return PrintNotes((*tokenizer)->notes());
+  PrintNotes({absl::StrCat("no tokenizer: ", tokenizer.status().message())});
+}
+
 int Inspect(const InspectOptions& options) {
   absl::StatusOr<ordered_json> model = Describe(options.model);
   if (!model.ok()) return Fail(model.status());
+  PrintTokenizerNotes(options.model);
   if (options.json) {
     PrintJson(*model);
   } else {

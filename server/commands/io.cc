@@ -20,6 +20,10 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+void PrintNotes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) std::cerr << "skep: note: " << note << std::endl;
+}
+
 std::string ReadStdin() {
   std::ostringstream all;
   all << std::cin.rdbuf();

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,6 +15,9 @@ namespace skep::server {
 
 // Prints "skep: MESSAGE" on stderr; the exit code 1.
 int Fail(const absl::Status& status);
+
+// Prints "skep: note: SENTENCE" for each of them on stderr.
+void PrintNotes(const std::vector<std::string>& notes);
 
 // All of standard input, byte for byte.
 std::string ReadStdin();

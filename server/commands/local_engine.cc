@@ -10,6 +10,7 @@ namespace skep::server {
 absl::StatusOr<std::unique_ptr<engine::Engine>> OpenLocalEngine(const ModelOptions& options) {
   absl::StatusOr<LoadedModel> model = LoadModel(options, MakeProgress("loading the model"));
   if (!model.ok()) return model.status();
+  PrintNotes(model->tokenizer->notes());
   engine::EngineOptions engine_options;
   engine_options.max_sequences = options.max_sequences;
   engine_options.max_batch_tokens = options.max_batch_tokens;

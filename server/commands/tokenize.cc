@@ -24,6 +24,7 @@ int Tokenize(const TokenizeOptions& options) {
   absl::StatusOr<std::unique_ptr<engine::Tokenizer>> tokenizer =
       engine::LoadTokenizer(options.model);
   if (!tokenizer.ok()) return Fail(tokenizer.status());
+  PrintNotes((*tokenizer)->notes());
   std::vector<TokenId> ids;
   const absl::Status status =
       (*tokenizer)

@@ -110,12 +110,15 @@ def plain_blocks(rng, name, size):
     return np.concatenate(parts)
 
 
+FLOAT8 = {"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
+          "F8_E8M0": torch.float8_e8m0fnu}
+
+
 def plain_values(name, blocks):
     if name in ("F32", "F16", "BF16"):
         return dequantize(blocks, gguf.GGMLQuantizationType[name])
-    if name in ("F8_E4M3", "F8_E5M2"):
-        dtype = torch.float8_e4m3fn if name == "F8_E4M3" else torch.float8_e5m2
-        return torch.from_numpy(blocks.copy()).view(dtype).float().numpy()
+    if name in FLOAT8:
+        return torch.from_numpy(blocks.copy()).view(FLOAT8[name]).float().numpy()
     dtype = {"F64": "<f8", "BOOL": "u1"}.get(name) or f"<{name[0].lower()}{blocks.shape[1]}"
     return blocks.view(dtype).astype(np.float32)
 
@@ -160,7 +163,7 @@ def generate(out: pathlib.Path):
             else:
                 blocks = blocks_of(rng, name, elements, size)
                 write(out, name, blocks, block_values(name, blocks))
-        for name, size in [("F8_E4M3", 1), ("F8_E5M2", 1), ("U8", 1), ("U16", 2), ("U32", 4), ("U64", 8), ("BOOL", 1)]:
+        for name, size in [*((name, 1) for name in FLOAT8), ("U8", 1), ("U16", 2), ("U32", 4), ("U64", 8), ("BOOL", 1)]:
             blocks = plain_blocks(rng, name, size)
             write(out, name, blocks, plain_values(name, blocks))
 

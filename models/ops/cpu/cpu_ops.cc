@@ -110,6 +110,14 @@ void CpuOps::CopyBlock(LayerCache& cache, BlockId source, BlockId target) {
   }
 }
 
+void CpuOps::ForRanges(int64_t count, const std::function<void(int64_t, int64_t)>& body) {
+  // Small enough that no thread waits long for the last one.
+  const int64_t chunk = std::max<int64_t>(1, count / (pool_.threads() * 8));
+  pool_.BeginStep();
+  pool_.ParallelFor(count, chunk, [&](int64_t begin, int64_t end, int) { body(begin, end); });
+  pool_.EndStep();
+}
+
 AttentionJob CpuOps::AttentionJobFor(const AttentionShape& shape, int64_t block_size) const {
   AttentionJob job;
   job.kv_type = kv_type_;

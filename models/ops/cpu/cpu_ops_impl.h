@@ -3,6 +3,7 @@
 #define SKEP_MODELS_OPS_CPU_CPU_OPS_IMPL_H_
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,6 +47,7 @@ class CpuOps final : public Ops {
                             int32_t block_size) override;
   int64_t CacheBytesPerBlock(const AttentionShape& shape, int32_t block_size) const override;
   void CopyBlock(LayerCache& cache, BlockId source, BlockId target) override;
+  void ForRanges(int64_t count, const std::function<void(int64_t, int64_t)>& body) override;
 
   void BeginStep(const StepInput& input) override;
   void EndStep() override;

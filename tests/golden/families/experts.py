@@ -1,8 +1,8 @@
 """Mixtures of experts: gpt-oss, MiniMax-M2, Llama 4, PhiMoE, DeepSeekMoE."""
 import json
 import re
+import shutil
 
-import gguf
 import numpy as np
 import torch
 import transformers
@@ -11,6 +11,8 @@ from transformers.models.deepseek_v2.configuration_deepseek_v2 import DeepseekV2
 from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Moe
 
 from families.spec import COMMON, LLAMA3, Spec
+from gguf_forms import convert, gguf
+from safetensors_forms import save_hf
 
 WIDE = dict(hidden_size=256, intermediate_size=256)
 
@@ -144,6 +146,18 @@ def save_deepseek(spec, model, folder):
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def fused_experts(spec, model, folder, writer):
+    """Gate and up of all experts in one tensor a layer, which is an option of llama.cpp's converter."""
+    source = folder / "source"
+    save_hf(spec, model, "float32", source)
+    convert(spec, source, folder / "fused.gguf", gguf.LlamaFileType.ALL_F32, fuse_gate_up_exps=True)
+    names = {tensor.name for tensor in gguf.GGUFReader(folder / "fused.gguf").tensors}
+    if not any("ffn_gate_up_exps" in name for name in names):
+        raise ValueError(f"{spec.name}: the converter fused nothing")
+    writer.checkpoint("fused.gguf", "gguf", "F32", "float32")
+    shutil.rmtree(source)
+
+
 SPECS = [
     Spec("gpt_oss", "gpt_oss", GPT_OSS, hf=("float32", "released", "mxfp4"),
          custom={"mxfp4": save_mxfp4}, released=dict(
@@ -184,7 +198,7 @@ SPECS = [
          schedule="whole", tokenizer="spm", hf=(), gguf=COMMON, for_converter=PHIMOE_KEYS),
 
     Spec("deepseek_moe", "deepseek", DEEPSEEK, oracle=make_deepseek, oracle_config="llama",
-         save=save_deepseek, gguf=("F32", "Q8_0")),
+         save=save_deepseek, gguf=("F32", "Q8_0"), more=(fused_experts,)),
     Spec("deepseek_moe_normed", "deepseek", DEEPSEEK | dict(norm_topk_prob=True),
          oracle=make_deepseek, oracle_config="llama", save=save_deepseek, gguf=()),
 ]

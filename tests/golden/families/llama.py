@@ -16,6 +16,9 @@ SPECS = [
          gguf=(), schedule="steps"),
     Spec("llama_yarn", "llama", rope("yarn", **YARN) | dict(max_position_embeddings=64),
          hf=("float32", "released"), released={"rope_scaling": {"type": "yarn", **YARN}}),
+    # A factor of its own in place of YaRN's usual one.
+    Spec("llama_yarn_factor", "llama", rope("yarn", **YARN, attention_factor=1.5) | dict(
+        max_position_embeddings=64)),
     Spec("llama_longrope", "llama", rope("longrope", **LONGROPE) | dict(max_position_embeddings=64),
          gguf=(), schedule="whole"),
     Spec("llama_biases", "llama", dict(head_dim=32, attention_bias=True, mlp_bias=True,

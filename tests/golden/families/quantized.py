@@ -146,6 +146,21 @@ def fp8_tensor(weight, rng):
     return fp8(weight, torch.tensor(np.abs(weight).max() / 448))
 
 
+def mxfp8(kind):
+    """Scales of 32 columns that are powers of two, as such or as the bytes that those are."""
+    def write(weight, rng):
+        rows, columns = weight.shape
+        largest = np.abs(weight.reshape(rows, columns // 32, 32)).max(-1)
+        exponents = np.ceil(np.log2(largest / 448))
+        scale = number(np.repeat(2.0**exponents, 32, 1))
+        codes = (torch.from_numpy(weight) / scale).to(torch.float8_e4m3fn)
+        scales = number(exponents + 127, torch.uint8).view(kind)
+        return {"weight": codes, "weight_scale_inv": scales}, (codes.float() * scale).numpy()
+
+    return write, {"quant_method": "fp8", "fmt": "e4m3", "scale_fmt": "ue8m0",
+                   "weight_block_size": [1, 32]}
+
+
 def fp8_inverse(weight, rng):
     return fp8(weight, torch.tensor(np.abs(weight).max() / 448), "weight_scale_inv")
 
@@ -183,14 +198,14 @@ def nvfp4(weight, modelopt):
     return tensors | {"weight_scale": scales}, values.astype(np.float32)
 
 
-def mxfp4(weight, rng):
+def mxfp4(weight, rng, kind=torch.uint8):
     rows, columns = weight.shape
     largest = np.abs(weight.reshape(rows, columns // 32, 32)).max(-1)
     exponents = np.ceil(np.log2(largest / 6))
     codes, numbers = to_fp4(weight, 2.0**exponents, 32)
     values = numbers * np.repeat(2.0**exponents, 32, 1)
     return {"weight_packed": codes,
-            "weight_scale": number(exponents + 127, torch.uint8)}, values.astype(np.float32)
+            "weight_scale": number(exponents + 127, torch.uint8).view(kind)}, values.astype(np.float32)
 
 
 NVFP4 = compressed("nvfp4-pack-quantized", {"num_bits": 4, "type": "float", "group_size": 16})
@@ -198,6 +213,7 @@ NVFP4_CT = (lambda weight, rng: nvfp4(weight, False), NVFP4)
 NVFP4_MODELOPT = (lambda weight, rng: nvfp4(weight, True),
                   {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": ["lm_head"]})
 MXFP4 = (mxfp4, compressed("mxfp4-pack-quantized", {"num_bits": 4, "type": "float"}))
+MXFP4_E8M0 = (lambda weight, rng: mxfp4(weight, rng, torch.float8_e8m0fnu), MXFP4[1])
 INT8 = (int8, compressed("int-quantized", {"num_bits": 8, "type": "int", "strategy": "channel"}))
 FP8_TENSOR = (fp8_tensor, {"quant_method": "fp8", "activation_scheme": "static"})
 FP8_INVERSE = (fp8_inverse, {"quant_method": "fp8", "activation_scheme": "static",
@@ -266,9 +282,12 @@ LLAMA = (
     kept_as("nvfp4", "NVFP4", NVFP4_CT),
     kept_as("nvfp4-modelopt", "NVFP4", NVFP4_MODELOPT),
     kept_as("mxfp4", "MXFP4", MXFP4),
+    kept_as("mxfp4-e8m0", "MXFP4", MXFP4_E8M0),
     kept_as("fp8-tensor", "F8_E4M3", FP8_TENSOR),
     kept_as("fp8-inverse", "F8_E4M3", FP8_INVERSE),
     kept_as("fp8-channel", "F8_E4M3", FP8_CHANNEL),
+    kept_as("fp8-e8m0", "F8_E4M3", mxfp8(torch.float8_e8m0fnu)),
+    kept_as("fp8-e8m0-bytes", "F8_E4M3", mxfp8(torch.uint8)),
 )
 QWEN = dict(vocab_size=392)
 MOE = QWEN | dict(head_dim=32, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=64,

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
 
 #include "models/weights/config_view.h"
 #include "tests/unit/weights/gguf_builder.h"
@@ -80,6 +84,35 @@ TEST(GgufConfigTest, RopeScaling) {
   EXPECT_EQ(none->Rope()->type, "default");
   const auto partial = GgufView(LlamaGguf().U32("llama.attention.key_length", 128));
   EXPECT_EQ(partial->Rope()->partial_rotary_factor, 0.5);
+}
+
+// Of cos and sin: see CopyMagnitude for who writes which key.
+TEST(GgufConfigTest, RopeMagnitude) {
+  const auto rope = [](const char* type, std::vector<std::pair<const char*, float>> factors) {
+    GgufBuilder builder = LlamaGguf();
+    builder.String("llama.rope.scaling.type", type)
+        .F32("llama.rope.scaling.factor", 4)
+        .U32("llama.rope.scaling.original_context_length", 2048);
+    for (const auto& [key, value] : factors) {
+      builder.F32(absl::StrCat("llama.rope.scaling.", key), value);
+    }
+    const auto view = GgufView(builder);
+    return view.ok() ? view->Rope() : view.status();
+  };
+  EXPECT_EQ(rope("yarn", {})->attention_factor, std::nullopt);
+  EXPECT_EQ(rope("yarn", {{"attn_factor", 1}})->attention_factor, std::nullopt);
+  EXPECT_EQ(rope("yarn", {{"yarn_attn_factor", 1.5f}})->attention_factor, 1.5);
+  EXPECT_EQ(rope("yarn", {{"yarn_attn_factor", 1}, {"yarn_ext_factor", -1}})->attention_factor,
+            std::nullopt);
+  EXPECT_EQ(rope("longrope", {{"attn_factor", 1.25f}})->attention_factor, 1.25);
+  EXPECT_EQ(rope("linear", {{"yarn_attn_factor", 1}, {"attn_factor", 1}})->type, "linear");
+  for (const char* type : {"none", "linear", "yarn"}) {
+    const absl::Status status = rope(type, {{"attn_factor", 1.25f}}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << type;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("rope.scaling.attn_factor 1.25"));
+  }
+  EXPECT_THAT(std::string(rope("yarn", {{"yarn_ext_factor", 0}}).status().message()),
+              HasSubstr("yarn_ext_factor 0 is not supported; 1 is"));
 }
 
 TEST(GgufConfigTest, Gemma3Defaults) {
