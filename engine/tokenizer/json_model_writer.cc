@@ -171,7 +171,9 @@ json WriteWordLevel(const Vocabulary& vocabulary, const Ids& needed, const WordL
           {"vocab", VocabularyJson(vocabulary, needed)}};
 }
 
-absl::StatusOr<json> WriteKind(const Pipeline& pipeline) {
+}  // namespace
+
+absl::StatusOr<json> WriteModel(const Pipeline& pipeline) {
   const Vocabulary& vocabulary = pipeline.vocabulary;
   const Ids needed = NamedElsewhere(pipeline);
   const TokenModel& model = *pipeline.model;
@@ -196,19 +198,6 @@ absl::StatusOr<json> WriteKind(const Pipeline& pipeline) {
   }
   return absl::UnimplementedError(Concat("a tokenizer.json cannot express a tokenizer of kind '",
                                          model.kind(), "' (read from ", pipeline.source, ")"));
-}
-
-}  // namespace
-
-absl::StatusOr<json> WriteModel(const Pipeline& pipeline) {
-  absl::StatusOr<json> model = WriteKind(pipeline);
-  if (!model.ok() || !(*model)["vocab"].is_object()) return model;
-  // Added tokens that share an id: each has it by its own name.
-  for (const AddedToken& token : pipeline.added_tokens) {
-    if ((pipeline.vocabulary.flags(token.id) & kAddedOnly) != 0) continue;
-    (*model)["vocab"].emplace(token.content, token.id);
-  }
-  return model;
 }
 
 }  // namespace skep::engine::tokenizer

@@ -28,8 +28,14 @@ absl::StatusOr<Vocabulary> Vocabulary::Make(std::vector<Entry> entries) {
   result.texts_.resize(largest + 1);
   result.flags_.assign(largest + 1, kAbsent);
   for (Entry& entry : entries) {
-    result.texts_[entry.second] = std::move(entry.first);
-    result.flags_[entry.second] = 0;
+    std::string& text = result.texts_[entry.second];
+    uint8_t& flags = result.flags_[entry.second];
+    if (flags != kAbsent && text != entry.first) {
+      return absl::InvalidArgumentError(Concat("token id ", entry.second, " is given to '", text,
+                                               "' and to '", entry.first, "'"));
+    }
+    text = std::move(entry.first);
+    flags = 0;
   }
   result.ids_.reserve(entries.size());
   for (const Entry& entry : entries) {  // views of the table's own strings, the last piece wins

@@ -36,8 +36,9 @@ class Vocabulary final {
   Vocabulary(Vocabulary&&) = default;
   Vocabulary& operator=(Vocabulary&&) = default;
 
-  // Of entries with the same piece the last one is found. InvalidArgument: a negative id, or ids so
-  // sparse that a table of them would be out of proportion.
+  // Of entries with the same piece the last one is found. InvalidArgument: a negative id, one id
+  // for two pieces (Hugging Face's library decodes it to either, by chance), or ids so sparse that
+  // a table of them would be out of proportion.
   static absl::StatusOr<Vocabulary> Make(std::vector<Entry> entries);
 
   void AddFlags(TokenId id, uint8_t flags) { flags_[id] |= flags; }

@@ -65,7 +65,7 @@ absl::StatusOr<engine::ChatTemplate> Compile(const TemplateOptions& options) {
   return CompileChatTemplate(*sources, options.name);
 }
 
-absl::StatusOr<engine::RenderedChat> Render(const TemplateOptions& options) {
+absl::StatusOr<engine::RenderedChat> Render(const TemplateOptions& options, ordered_json extra) {
   absl::StatusOr<engine::ChatTemplate> compiled = Compile(options);
   if (!compiled.ok()) return compiled.status();
   absl::StatusOr<ordered_json> messages = ReadJsonFile(options.messages_file);
@@ -80,12 +80,7 @@ absl::StatusOr<engine::RenderedChat> Render(const TemplateOptions& options) {
   inputs.continue_final_message = options.continue_final_message;
   inputs.add_generation_prompt = !options.no_generation_prompt && !options.continue_final_message;
   inputs.now = options.now.value_or(static_cast<int64_t>(std::time(nullptr)));
-  if (!options.kwargs.empty()) {
-    inputs.extra = ordered_json::parse(options.kwargs, nullptr, /*allow_exceptions=*/false);
-    if (!inputs.extra.is_object()) {
-      return absl::InvalidArgumentError("--kwargs: is not a JSON object");
-    }
-  }
+  inputs.extra = std::move(extra);
   if (absl::Status s = SetSpecialTokens(options, inputs); !s.ok()) return s;
   return compiled->Render(inputs);
 }
@@ -95,7 +90,15 @@ int Template(const TemplateOptions& options) {
     Fail(absl::InvalidArgumentError("template: give --model or --template"));
     return 2;
   }
-  absl::StatusOr<engine::RenderedChat> chat = Render(options);
+  ordered_json extra = ordered_json::object();
+  if (!options.kwargs.empty()) {
+    extra = ordered_json::parse(options.kwargs, nullptr, /*allow_exceptions=*/false);
+  }
+  if (!extra.is_object()) {
+    Fail(absl::InvalidArgumentError("template: --kwargs is not a JSON object"));
+    return 2;
+  }
+  absl::StatusOr<engine::RenderedChat> chat = Render(options, std::move(extra));
   if (!chat.ok()) return Fail(chat.status());
   if (options.json) {
     ordered_json spans = ordered_json::array();

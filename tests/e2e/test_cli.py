@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import pathlib
 import struct
 import subprocess
 
@@ -39,6 +40,41 @@ def test_tokenize_and_detokenize(binary, model, text):
     assert skep(binary, "detokenize", "--model", model, stdin=ids) == text
 
 
+def test_tokenize_options(binary):
+    """Of a GGUF file that has a vocabulary and no tensors: Llama 3's."""
+    cache = pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep"))
+    vocabulary = str(cache / "llama.cpp/vendor/llama.cpp/models/ggml-vocab-llama-bpe.gguf")
+    begin, turn_end = 128000, 128009
+    text = "Hi<|eot_id|>"
+
+    def ids(*options):
+        printed = skep(binary, "tokenize", "--model", vocabulary, *options, stdin=text)
+        assert printed.endswith("\n") and printed.count("\n") == 1
+        return [int(word) for word in printed.split(" ")]
+
+    assert ids()[0] == begin and turn_end not in ids()
+    assert ids("--no-special") == ids()[1:]
+    assert ids("--parse-special") == [begin, *ids("--no-special")[:1], turn_end]
+    assert json.loads(skep(binary, "tokenize", "--model", vocabulary, "--json", stdin=text)) == {
+        "token_ids": ids()}
+    listed = " ".join(map(str, ids("--parse-special")))
+    detokenize = ("detokenize", "--model", vocabulary)
+    assert skep(binary, *detokenize, stdin=listed) == "<|begin_of_text|>" + text
+    assert skep(binary, *detokenize, "--skip-special", stdin=listed) == "Hi"
+    assert "'x' is no token id" in skep(binary, *detokenize, stdin="1 x", code=1)
+
+
+def test_what_a_tokenizer_leaves_out_is_said(binary, tmp_path):
+    (tmp_path / "tokenizer.json").write_text(json.dumps({
+        "truncation": {"max_length": 2}, "added_tokens": [],
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {"type": "WordLevel", "vocab": {"a": 0, "b": 1}, "unk_token": "a"}}))
+    done = subprocess.run([binary, "tokenize", "--model", str(tmp_path)], input=b"a b a b",
+                          capture_output=True, check=True)
+    assert done.stdout == b"0 1 0 1\n"
+    assert done.stderr == b"skep: note: truncation is left out: texts keep their length\n"
+
+
 def test_template(binary, model, tmp_path):
     messages = tmp_path / "messages.json"
     messages.write_text(json.dumps([{"role": "user", "content": "hi"}]))
@@ -70,6 +106,8 @@ def test_template_options(binary, tmp_path):
     assert spans["text"] == "null|hi|so>1970" and spans["literal_spans"] == [[5, 7], [8, 10]]
     source.write_text("a\n {{ 1 + }}")
     assert "line 2, column" in skep(binary, *base, code=1)
+    assert "--kwargs" in skep(binary, *base, "--kwargs", "[1]", code=2)
+    skep(binary, "template", "--messages", str(messages), code=2)
 
 
 def gguf_with(texts):
@@ -116,6 +154,37 @@ def test_inspect(binary, model):
         math.prod(tensor["shape"]) for tensor in about["tensors"])
     assert about["metadata"]["llama.block_count"] == 30
     assert "Q4_1" in about["quantization"]
+
+
+def safetensors_with(tensors):
+    """A SafeTensors file of zeros: (type, bytes of an element, shape) by name."""
+    header, at = {}, 0
+    for name, (kind, size, shape) in tensors.items():
+        end = at + size * math.prod(shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(at)
+
+
+def test_inspect_counts_what_packed_codes_stand_for(binary, tmp_path):
+    """GPTQ: 4 bits of 64 inputs and 128 outputs."""
+    (tmp_path / "model.safetensors").write_bytes(safetensors_with({
+        "model.layers.0.mlp.up_proj.qweight": ("I32", 4, [8, 128]),
+        "model.layers.0.mlp.up_proj.qzeros": ("I32", 4, [2, 16]),
+        "model.layers.0.mlp.up_proj.scales": ("F16", 2, [2, 128]),
+        "model.layers.0.mlp.up_proj.g_idx": ("I32", 4, [64]),
+        "model.norm.weight": ("F16", 2, [64]), "lm_head.weight": ("F16", 2, [10, 64])}))
+    (tmp_path / "config.json").write_text(json.dumps({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64,
+        "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 10, "max_position_embeddings": 32,
+        "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 32}}))
+    about = json.loads(skep(binary, "inspect", "--model", str(tmp_path), "--json"))
+    assert about["supported"] is True
+    assert about["parameters"] == 64 * 128 + 64 + 10 * 64
+    assert about["quantization"] == "gptq 4-bit+F16"
+    assert about["memory"]["kv_cache_bytes_per_token"] == 3 * 2 * 2 * (16 + 16)
 
 
 def test_perplexity(binary, model, tmp_path):

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "models/loading/weights.h"
+#include "models/ops/cpu/cpu_ops.h"
 #include "models/ops/reference/reference_ops.h"
 #include "tests/unit/models/memory_source.h"
 
@@ -150,6 +151,33 @@ TEST_F(QuantizedWeightTest, ActOrderIsRoundedToQ8_0) {
   EXPECT_THAT(message(), HasSubstr("'w.g_idx': I32 [64]: there is no group 2: 0 to 1 are right"));
 }
 
+// Every row in its place, whichever thread decoded it.
+TEST_F(QuantizedWeightTest, SeveralThreadsDecode) {
+  constexpr int64_t kRows = 256, kColumns = 512, kWords = kColumns / 8;
+  std::mt19937 random(3);
+  std::vector<uint32_t> codes(kWords * kRows);
+  for (uint32_t& word : codes) word = static_cast<uint32_t>(random());
+  source_.Add("w.qweight", TensorType::kI32, {kWords, kRows}, codes);
+  source_.Add("w.qzeros", TensorType::kI32, {16, kRows / 8},
+              std::vector<uint32_t>(16 * kRows / 8, 0x77777777));
+  source_.Add("w.scales", TensorType::kF32, {16, kRows}, std::vector<float>(16 * kRows, 0.5f));
+  const auto scheme = *Scheme(kGptq);
+  const std::unique_ptr<Ops> ops = *MakeCpuOps({.threads = 4});
+  WeightLoader loader(source_, scheme.get(), *ops, {}, nullptr);
+  const LinearWeights linear = loader.root().Linear("w", kRows, kColumns);
+  ASSERT_TRUE(loader.Finish().ok()) << loader.Finish();
+  std::vector<int32_t> ids(kRows);
+  std::iota(ids.begin(), ids.end(), 0);
+  at::Tensor out = ops->MakeBuffer(kRows, kColumns);
+  ops->EmbedRows(*linear.matrix, ids, 1.0f, out);
+  for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t i = 0; i < kColumns; ++i) {
+      const int code = static_cast<int>(codes[i / 8 * kRows + row] >> (4 * (i % 8)) & 15);
+      ASSERT_EQ(out.data_ptr<float>()[row * kColumns + i], 0.5f * static_cast<float>(code - 8));
+    }
+  }
+}
+
 TEST_F(QuantizedWeightTest, Nvfp4KeepsItsSecondScale) {
   // Bytes of the elements 1.5 (low) and -6; scales of 1 and, for the last sixteen, 2.
   source_.Add("w.weight", TensorType::kU8, {1, 32}, std::vector<uint8_t>(32, 0xf3));
@@ -163,6 +191,22 @@ TEST_F(QuantizedWeightTest, Nvfp4KeepsItsSecondScale) {
   EXPECT_FLOAT_EQ(actual[0], 0.15f);
   EXPECT_FLOAT_EQ(actual[47], -0.6f);
   EXPECT_FLOAT_EQ(actual[62], 0.3f);
+}
+
+TEST_F(QuantizedWeightTest, Fp8WithPowersOfTwoAsScales) {
+  constexpr char kBlocks[] = R"({"quant_method": "fp8", "weight_block_size": [1, 2]})";
+  for (const TensorType type : {TensorType::kF8_E8M0, TensorType::kU8}) {
+    source_.Clear();
+    source_.Add<uint8_t>("w.weight", TensorType::kF8_E4M3, {1, 4}, {0x38, 0x40, 0x38, 0xc0});
+    source_.Add<uint8_t>("w.weight_scale_inv", type, {1, 2}, {127, 130});
+    EXPECT_THAT(Load(kBlocks, 1, 4), ElementsAre(1, 2, 8, -16));
+    EXPECT_TRUE(status_.ok()) << status_;
+  }
+  source_.Clear();
+  source_.Add<uint8_t>("w.weight", TensorType::kF8_E4M3, {1, 4}, {0x38, 0x40, 0x38, 0xc0});
+  source_.Add<uint8_t>("w.weight_scale_inv", TensorType::kF8_E8M0, {1, 2}, {127, 255});
+  Load(kBlocks, 1, 4);
+  EXPECT_THAT(message(), HasSubstr("F8_E8M0 [1, 2]: every scale must be a finite number"));
 }
 
 TEST_F(QuantizedWeightTest, Fp8OfStackedExperts) {
@@ -316,8 +360,8 @@ TEST_F(QuantizedWeightTest, HostileShapesAreErrors) {
       {R"({"quant_method": "fp8", "weight_block_size": [3, 48]})",
        {{"w.weight", T::kF8_E4M3, {8, 64}}, {"w.weight_scale_inv", T::kF32, {3, 2}}}},
   };
-  constexpr T kTypes[] = {T::kF32, T::kF16, T::kI32,     T::kI64,
-                          T::kI8,  T::kU8,  T::kF8_E4M3, T::kBool};
+  constexpr T kTypes[] = {T::kF32, T::kF16,  T::kI32,     T::kI64,    T::kI8,
+                          T::kU8,  T::kBool, T::kF8_E4M3, T::kF8_E8M0};
   constexpr int64_t kSizes[] = {0, 1, 2, 3, 7, 8, 31, 32, 64, 65};
   std::mt19937 random(7);
   const auto chance = [&](unsigned one_in) { return random() % one_in == 0; };

@@ -63,6 +63,9 @@ TEST(HostileJson, ErrorsNameThePlace) {
   ExpectError("/model/vocab/a", 1.5, kInvalid, "model.vocab.a");
   ExpectError("/model/vocab/a", 18446744073709551615u, kInvalid, "model.vocab.a");
   ExpectError("/model/vocab", nlohmann::json::array(), kInvalid, "model.vocab");
+  ExpectError("/model/vocab/b", 0, kInvalid, "token id 0 is given to 'a' and to 'b'");
+  // The added one comes next behind five pieces.
+  ExpectError("/model/vocab/u", 5, kInvalid, "token id 5 is given to 'u' and to '<s>'");
   ExpectError("/model/unk_token", "none", kInvalid, "model.unk_token");
   ExpectError("/model/type", "Magic", kUnknown, "'Magic'");
   ExpectError("/model", nullptr, kInvalid, "model");

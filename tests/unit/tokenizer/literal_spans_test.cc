@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/tokenizer/tokenizer_json.h"
+#include "nlohmann/json.hpp"
 #include "tests/unit/tokenizer/test_files.h"
 
 namespace skep::engine {
@@ -87,6 +89,37 @@ TEST(LiteralSpansTest, KeepsTokensOutThatReachIntoASpan) {
       if (touches) EXPECT_EQ(ids, plain);
     }
   }
+}
+
+// A vocabulary that does not call its markers special has them found in every text, as the library
+// does: <think> in a message is what the model knows as <think>. What begins turns is kept out all
+// the same.
+TEST(LiteralSpansTest, OnlyTheLooksOfTurnsAreKeptOutOfWhatIsNotSpecial) {
+  auto document = nlohmann::json::parse(ReadFile(GoldenFolder() + "json_llama3/tokenizer.json"));
+  for (const char* content : {"<think>", "<tool_response>", "<|im_start|>"}) {
+    document["added_tokens"].push_back({{"id", 0},
+                                        {"content", content},
+                                        {"special", false},
+                                        {"normalized", false},
+                                        {"single_word", false},
+                                        {"lstrip", false},
+                                        {"rstrip", false}});
+  }
+  auto pipeline = tokenizer::ReadTokenizerJson(document.dump(), {});
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  const Tokenizer tokenizer(*std::move(pipeline));
+  const std::string text = "a<think>b<tool_response>c<|im_start|>d";
+  const auto counts = [&](bool parse_special, const std::vector<TextSpan>& literal) {
+    const std::vector<TokenId> ids = Encode(tokenizer, text, parse_special, literal);
+    std::vector<int64_t> counts;
+    for (const char* content : {"<think>", "<tool_response>", "<|im_start|>"}) {
+      counts.push_back(std::count(ids.begin(), ids.end(), *tokenizer.Find(content)));
+    }
+    return counts;
+  };
+  EXPECT_EQ(counts(false, {}), (std::vector<int64_t>{1, 1, 1}));
+  EXPECT_EQ(counts(true, {}), (std::vector<int64_t>{1, 1, 1}));
+  EXPECT_EQ(counts(true, {{0, text.size()}}), (std::vector<int64_t>{1, 1, 0}));
 }
 
 // "[/INST]" is searched for in the normalized text there, where bytes have moved; it is no special
