@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/tokenizer/steps.h"
+#include "engine/tokenizer/text.h"
 #include "engine/tokenizer/unicode.h"
 
 namespace skep::engine::tokenizer {
@@ -70,11 +72,13 @@ void AddedTokens::Add(const AddedToken& token, std::string_view content) {
   tokens_.push_back(token);
 }
 
-const AddedToken* AddedTokens::Match(std::string_view text, size_t pos, size_t& end) const {
+const AddedToken* AddedTokens::Match(std::string_view text, size_t pos, size_t& end,
+                                     uint64_t& steps) const {
   const AddedToken* longest = nullptr;
   uint32_t node = 0;
   for (size_t i = pos; i < text.size(); ++i) {
     const auto edge = edges_.find(uint64_t{node} << 8 | static_cast<uint8_t>(text[i]));
+    ++steps;
     if (edge == edges_.end()) break;
     node = edge->second;
     if (token_of_node_[node] >= 0) {
@@ -85,22 +89,29 @@ const AddedToken* AddedTokens::Match(std::string_view text, size_t pos, size_t& 
   return longest;
 }
 
-std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_special,
-                                        const LiteralSpans& literal) const {
-  std::vector<Segment> segments;
+absl::Status AddedTokens::Split(std::string_view text, bool parse_special,
+                                const LiteralSpans& literal, std::vector<Segment>& segments) const {
+  const uint64_t max_steps = 256 * (uint64_t{text.size()} + 1024);
+  uint64_t steps = 0;
+  segments.clear();
   size_t done = 0;     // everything before is in `segments`
   Range spaces{0, 0};  // the last ones that were looked for: tokens may lie inside of them
   for (size_t pos = 0; pos < text.size() && !tokens_.empty();) {
     Range found{pos, pos};
     const AddedToken* token =
-        starts_[static_cast<uint8_t>(text[pos])] ? Match(text, pos, found.end) : nullptr;
+        starts_[static_cast<uint8_t>(text[pos])] ? Match(text, pos, found.end, steps) : nullptr;
+    if (steps > max_steps) {
+      return absl::InvalidArgumentError(Concat("looking for added tokens in a text of ",
+                                               text.size(), " bytes took more than ", max_steps,
+                                               " steps"));
+    }
     if (token == nullptr) {
       ++pos;
       continue;
     }
     if (literal.Touches(found.begin, found.end) && IsGuarded(*token)) {
       // A shorter one may end before the user's text begins.
-      token = Match(text.substr(0, literal.FreeUntil(pos)), pos, found.end);
+      token = Match(text.substr(0, literal.FreeUntil(pos)), pos, found.end, steps);
       if (token == nullptr) {
         ++pos;
         continue;
@@ -122,7 +133,8 @@ std::vector<Segment> AddedTokens::Split(std::string_view text, bool parse_specia
     done = found.end;
   }
   if (done < text.size()) segments.push_back({{done, text.size()}, kNoToken});
-  return segments;
+  CountSteps(steps);
+  return absl::OkStatus();
 }
 
 }  // namespace skep::engine::tokenizer

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "engine/tokenizer/literal_spans.h"
 #include "engine/tokenizer/merge_symbols.h"
 #include "engine/tokenizer/pattern.h"
@@ -44,14 +45,16 @@ class AddedTokens final {
   void Add(const AddedToken& token, std::string_view content);
   bool empty() const { return tokens_.empty(); }
 
-  // Cuts `text` into segments, without empty ones. Special tokens are text unless `parse_special`;
-  // where `literal` covers any of it, one is text in any case, even if only by its looks.
-  std::vector<Segment> Split(std::string_view text, bool parse_special,
-                             const LiteralSpans& literal = {}) const;
+  // Cuts `text` into `segments`, without empty ones. Special tokens are text unless
+  // `parse_special`; where `literal` covers any of it, one is text in any case, even if only by its
+  // looks. InvalidArgument: it takes too many steps, since tokens of great length almost fit
+  // everywhere.
+  absl::Status Split(std::string_view text, bool parse_special, const LiteralSpans& literal,
+                     std::vector<Segment>& segments) const;
 
  private:
-  // The longest token that starts at `pos`: its index and `end`, or nullptr.
-  const AddedToken* Match(std::string_view text, size_t pos, size_t& end) const;
+  // The longest token that starts at `pos`, and its `end`; or nullptr. Adds to `steps`.
+  const AddedToken* Match(std::string_view text, size_t pos, size_t& end, uint64_t& steps) const;
 
   std::vector<AddedToken> tokens_;
   // A trie: node << 8 | byte -> node; node 0 is the root.

@@ -42,6 +42,17 @@ size_t LiteralSpans::FreeUntil(size_t pos) const {
   return std::max(span->begin, pos + offset_) - offset_;
 }
 
+std::vector<TextSpan> LiteralSpans::Within(size_t size) const {
+  std::vector<TextSpan> out;
+  const TextSpan* const end = spans_.data() + spans_.size();
+  for (const TextSpan* span = FirstBehind(spans_, offset_);
+       span != end && span->begin < offset_ + size; ++span) {
+    out.push_back(
+        {std::max(span->begin, offset_) - offset_, std::min(span->end, offset_ + size) - offset_});
+  }
+  return out;
+}
+
 bool LooksSpecial(std::string_view content) {
   constexpr std::string_view kTurns[] = {
       "<s>",
@@ -72,11 +83,16 @@ bool LooksSpecial(std::string_view content) {
 }
 
 void FindLiteralOccurrences(std::string_view text, const LiteralSpans& literal,
-                            std::string_view content, std::string_view normalized_text,
-                            std::string_view normalized, std::vector<TextSpan>& out) {
+                            absl::Span<const LiteralText> stretches, std::string_view content,
+                            std::string_view normalized_text, std::string_view normalized,
+                            std::vector<TextSpan>& out) {
   const std::vector<size_t> before = Find(text, content);
   const std::vector<size_t> after = Find(normalized_text, normalized);
-  const bool same = before.size() == after.size();
+  const bool same =
+      before.size() == after.size() &&
+      std::all_of(stretches.begin(), stretches.end(), [&](const LiteralText& part) {
+        return Find(part.text, content).size() == Find(part.normalized, normalized).size();
+      });
   for (size_t i = 0; i < after.size(); ++i) {
     if (same && !literal.Touches(before[i], before[i] + content.size())) continue;
     out.push_back({after[i], after[i] + normalized.size()});

@@ -3,6 +3,7 @@
 #define SKEP_ENGINE_TOKENIZER_LITERAL_SPANS_H_
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,8 @@ class LiteralSpans final {
   bool Touches(size_t begin, size_t end) const;
   // Where the next one begins, from `pos` on; `pos` itself within one.
   size_t FreeUntil(size_t pos) const;
+  // What of them lies in [0, size).
+  std::vector<TextSpan> Within(size_t size) const;
   // The same spans as seen from `begin`.
   LiteralSpans From(size_t begin) const { return LiteralSpans(spans_, offset_ + begin); }
 
@@ -36,12 +39,20 @@ class LiteralSpans final {
 // <start_of_turn>, [INST] ... Vocabularies do not always call such tokens special.
 bool LooksSpecial(std::string_view content);
 
+// One of the stretches, and what the normalizer makes of it alone.
+struct LiteralText {
+  std::string_view text;
+  std::string normalized;
+};
+
 // Normalizing moves bytes. The occurrences of `normalized` in `normalized_text` that are those of
 // `content` in `text` where `literal` touches them, the first of one being the first of the other.
-// All of them, if they are not as many.
+// All of them, if they are not as many there, or not as many in one of `stretches` before and
+// after: then normalizing makes some, or unmakes some.
 void FindLiteralOccurrences(std::string_view text, const LiteralSpans& literal,
-                            std::string_view content, std::string_view normalized_text,
-                            std::string_view normalized, std::vector<TextSpan>& out);
+                            absl::Span<const LiteralText> stretches, std::string_view content,
+                            std::string_view normalized_text, std::string_view normalized,
+                            std::vector<TextSpan>& out);
 
 // The same bytes as sorted and disjoint spans.
 std::vector<TextSpan> Merged(std::vector<TextSpan> spans);

@@ -9,6 +9,7 @@
 #include "engine/tokenizer/literal_spans.h"
 #include "engine/tokenizer/pattern_budget.h"
 #include "engine/tokenizer/pipeline.h"
+#include "engine/tokenizer/status_macros.h"
 #include "engine/tokenizer/text.h"
 #include "engine/tokenizer/word_tokenizer.h"
 
@@ -28,20 +29,31 @@ std::string_view TextOf(std::string_view text, const Segment& segment) {
 }
 
 // Where added tokens in the normalized text would be the user's own.
-std::vector<TextSpan> LiteralTokens(const Pipeline& pipeline, std::string_view raw,
-                                    std::string_view text, const LiteralSpans& literal) {
-  std::vector<TextSpan> spans;
+absl::Status FindLiteralTokens(const Pipeline& pipeline, std::string_view raw,
+                               std::string_view text, const LiteralSpans& literal,
+                               std::vector<TextSpan>& spans) {
+  std::vector<Segment> segments;
+  SKEP_RETURN_IF_ERROR(pipeline.added_in_normalized_text.Split(text, /*parse_special=*/true,
+                                                               /*literal=*/{}, segments));
+  std::vector<tokenizer::LiteralText> stretches;
+  for (const TextSpan& span : literal.Within(raw.size())) {
+    const std::string_view part = raw.substr(span.begin, span.end - span.begin);
+    stretches.push_back({part, std::string(part)});
+    SKEP_RETURN_IF_ERROR(pipeline.normalizer.Apply(stretches.back().normalized));
+  }
   std::set<TokenId> seen;
-  for (const Segment& segment : pipeline.added_in_normalized_text.Split(text, true)) {
+  for (const Segment& segment : segments) {
     if (segment.id == kNoToken || !seen.insert(segment.id).second) continue;
     const std::string_view content = pipeline.vocabulary.text(segment.id);
     const bool special = (pipeline.vocabulary.flags(segment.id) & tokenizer::kSpecial) != 0;
-    const auto normalized = pipeline.decoder.normalized_texts.find(segment.id);
     if (!special && !tokenizer::LooksSpecial(content)) continue;
-    if (normalized == pipeline.decoder.normalized_texts.end()) continue;
-    tokenizer::FindLiteralOccurrences(raw, literal, content, text, normalized->second, spans);
+    const auto changed = pipeline.decoder.normalized_texts.find(segment.id);
+    const bool unchanged = changed == pipeline.decoder.normalized_texts.end();
+    tokenizer::FindLiteralOccurrences(raw, literal, stretches, content, text,
+                                      unchanged ? content : changed->second, spans);
   }
-  return tokenizer::Merged(std::move(spans));
+  spans = tokenizer::Merged(std::move(spans));
+  return absl::OkStatus();
 }
 
 // One call of Encode.
@@ -54,15 +66,16 @@ class Encoder final {
         out_(out) {}
 
   absl::Status Run(std::string_view text, const LiteralSpans& literal) {
-    for (const Segment& segment :
-         pipeline_.added_in_raw_text.Split(text, parse_special_, literal)) {
+    std::vector<Segment> segments;
+    SKEP_RETURN_IF_ERROR(
+        pipeline_.added_in_raw_text.Split(text, parse_special_, literal, segments));
+    for (const Segment& segment : segments) {
       if (segment.id != kNoToken) {
         out_.push_back(segment.id);
         continue;
       }
-      absl::Status status = EncodeSegment(TextOf(text, segment), segment.range.begin == 0,
-                                          literal.From(segment.range.begin));
-      if (!status.ok()) return status;
+      SKEP_RETURN_IF_ERROR(EncodeSegment(TextOf(text, segment), segment.range.begin == 0,
+                                         literal.From(segment.range.begin)));
     }
     return absl::OkStatus();
   }
@@ -75,24 +88,28 @@ class Encoder final {
     if (!pipeline_.normalizer.steps.empty()) {
       normalized = std::string(raw);
       bool keeps_start = true;
-      absl::Status status = pipeline_.normalizer.Apply(normalized, keeps_start);
-      if (!status.ok()) return status;
+      SKEP_RETURN_IF_ERROR(pipeline_.normalizer.Apply(normalized, keeps_start));
       at_start = at_start && keeps_start;
       text = normalized;
     }
     if (pipeline_.added_in_normalized_text.empty()) return EncodeText(text, at_start);
     std::vector<TextSpan> spans;
-    if (parse_special_ && literal.Touches(0, raw.size())) {
-      spans = LiteralTokens(pipeline_, raw, text, literal);
+    LiteralSpans guarded = literal;
+    if (!pipeline_.normalizer.steps.empty()) {
+      if (parse_special_ && literal.Touches(0, raw.size())) {
+        SKEP_RETURN_IF_ERROR(FindLiteralTokens(pipeline_, raw, text, literal, spans));
+      }
+      guarded = LiteralSpans(spans);
     }
-    for (const Segment& segment :
-         pipeline_.added_in_normalized_text.Split(text, parse_special_, LiteralSpans(spans))) {
+    std::vector<Segment> segments;
+    SKEP_RETURN_IF_ERROR(
+        pipeline_.added_in_normalized_text.Split(text, parse_special_, guarded, segments));
+    for (const Segment& segment : segments) {
       if (segment.id != kNoToken) {
         out_.push_back(segment.id);
         continue;
       }
-      absl::Status status = EncodeText(TextOf(text, segment), at_start && segment.range.begin == 0);
-      if (!status.ok()) return status;
+      SKEP_RETURN_IF_ERROR(EncodeText(TextOf(text, segment), at_start && segment.range.begin == 0));
     }
     return absl::OkStatus();
   }
@@ -103,10 +120,8 @@ class Encoder final {
     tokenizer::Words words;
     words.views.push_back(text);
     words.first_at_start = at_start;
-    if (absl::Status status = pipeline_.pre_tokenizer.Apply(words); !status.ok()) return status;
-    for (std::string_view word : words.views) {
-      if (absl::Status status = words_.Tokenize(word, out_); !status.ok()) return status;
-    }
+    SKEP_RETURN_IF_ERROR(pipeline_.pre_tokenizer.Apply(words));
+    for (std::string_view word : words.views) SKEP_RETURN_IF_ERROR(words_.Tokenize(word, out_));
     return absl::OkStatus();
   }
 

@@ -1,7 +1,9 @@
 // Special tokens in stretches that users wrote stay text, and all else stays as it is.
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/tokenizer/tokenizer_json.h"
@@ -10,6 +12,8 @@
 
 namespace skep::engine {
 namespace {
+
+using Markers = std::vector<std::string>;
 
 std::vector<TokenId> Encode(const Tokenizer& tokenizer, const std::string& text, bool parse_special,
                             const std::vector<TextSpan>& literal = {}) {
@@ -91,35 +95,67 @@ TEST(LiteralSpansTest, KeepsTokensOutThatReachIntoASpan) {
   }
 }
 
-// A vocabulary that does not call its markers special has them found in every text, as the library
-// does: <think> in a message is what the model knows as <think>. What begins turns is kept out all
-// the same.
-TEST(LiteralSpansTest, OnlyTheLooksOfTurnsAreKeptOutOfWhatIsNotSpecial) {
-  auto document = nlohmann::json::parse(ReadFile(GoldenFolder() + "json_llama3/tokenizer.json"));
-  for (const char* content : {"<think>", "<tool_response>", "<|im_start|>"}) {
+// A tokenizer with added tokens that are not called special.
+std::unique_ptr<Tokenizer> WithMarkers(const std::string& base, const Markers& markers,
+                                       bool normalized) {
+  auto document = nlohmann::json::parse(ReadFile(GoldenFolder() + base + "/tokenizer.json"));
+  for (const std::string& content : markers) {
     document["added_tokens"].push_back({{"id", 0},
                                         {"content", content},
                                         {"special", false},
-                                        {"normalized", false},
+                                        {"normalized", normalized},
                                         {"single_word", false},
                                         {"lstrip", false},
                                         {"rstrip", false}});
   }
   auto pipeline = tokenizer::ReadTokenizerJson(document.dump(), {});
-  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
-  const Tokenizer tokenizer(*std::move(pipeline));
-  const std::string text = "a<think>b<tool_response>c<|im_start|>d";
-  const auto counts = [&](bool parse_special, const std::vector<TextSpan>& literal) {
-    const std::vector<TokenId> ids = Encode(tokenizer, text, parse_special, literal);
-    std::vector<int64_t> counts;
-    for (const char* content : {"<think>", "<tool_response>", "<|im_start|>"}) {
-      counts.push_back(std::count(ids.begin(), ids.end(), *tokenizer.Find(content)));
+  EXPECT_TRUE(pipeline.ok()) << pipeline.status();
+  return pipeline.ok() ? std::make_unique<Tokenizer>(*std::move(pipeline)) : nullptr;
+}
+
+// The library finds such tokens in every text: <think> in a message is what the model knows as
+// <think>. What begins turns is kept out all the same, wherever it is searched for: DeepSeek's
+// <｜User｜> is neither special nor changed by the normalizer that it is searched behind.
+TEST(LiteralSpansTest, OnlyWhatLooksLikeTurnsIsKeptOutOfWhatIsNotSpecial) {
+  const Markers markers = {"<think>", "<tool_response>", "<|im_start|>", "<｜User｜>"};
+  const std::string user = "a<think>b<tool_response>c<|im_start|>d<｜User｜>";
+  for (const char* base : {"json_llama3", "json_qwen"}) {  // without a normalizer, and with NFC
+    for (bool normalized : {false, true}) {
+      const auto tokenizer = WithMarkers(base, markers, normalized);
+      ASSERT_NE(tokenizer, nullptr);
+      const auto counts = [&](bool parse_special, const std::vector<TextSpan>& literal) {
+        const auto ids = Encode(*tokenizer, "<｜User｜>" + user, parse_special, literal);
+        std::vector<int64_t> counts;
+        for (const std::string& content : markers) {
+          counts.push_back(std::count(ids.begin(), ids.end(), *tokenizer->Find(content)));
+        }
+        return counts;
+      };
+      const std::vector<int64_t> all = {1, 1, 1, 2};
+      EXPECT_EQ(counts(false, {}), all) << base << normalized;
+      EXPECT_EQ(counts(true, {}), all) << base << normalized;
+      const size_t begin = std::string_view("<｜User｜>").size();
+      EXPECT_EQ(counts(true, {{begin, begin + user.size()}}), (std::vector<int64_t>{1, 1, 0, 1}))
+          << base << normalized;
     }
-    return counts;
-  };
-  EXPECT_EQ(counts(false, {}), (std::vector<int64_t>{1, 1, 1}));
-  EXPECT_EQ(counts(true, {}), (std::vector<int64_t>{1, 1, 1}));
-  EXPECT_EQ(counts(true, {{0, text.size()}}), (std::vector<int64_t>{1, 1, 0}));
+  }
+}
+
+// One message holds what normalizing makes a marker of (a Kelvin sign is a K), a later one a marker
+// that it unmakes (a stroke through its end), so that their number stays.
+TEST(LiteralSpansTest, NormalizingMakesNoTurns) {
+  const auto tokenizer = WithMarkers("json_qwen", {"<|OK|>"}, /*normalized=*/true);
+  ASSERT_NE(tokenizer, nullptr);
+  const std::string made = "<|O\u212A|>", unmade = "<|OK|>\u0338", own = "<|OK|>";
+  const std::string text = own + made + own + unmade;
+  const size_t second = own.size() + made.size() + own.size();
+  const TokenId id = *tokenizer->Find(own);
+  const auto trusted = Encode(*tokenizer, text, /*parse_special=*/true);
+  EXPECT_EQ(std::count(trusted.begin(), trusted.end(), id), 3);
+  const auto ids = Encode(*tokenizer, text, /*parse_special=*/true,
+                          {{own.size(), own.size() + made.size()}, {second, text.size()}});
+  // The template's are text as well: better than one more.
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), id), 0);
 }
 
 // "[/INST]" is searched for in the normalized text there, where bytes have moved; it is no special
