@@ -87,13 +87,15 @@ DETAILS = """
   none at all.
 * Dynamic RoPE scaling follows transformers' step-by-step decoding: a key is turned by the angle that
   holds for a sequence which ends there, so that cached keys stay comparable. LongRoPE chooses between
-  its lists of factors by the context length that the server allows, once.
+  its lists of factors by the context length that the server allows, once. A factor that replaces YaRN's
+  usual one (`attention_factor`) counts in GGUF files too (`yarn_attn_factor`); llama.cpp does not read it.
+* GGUF files may hold gate and up of all experts in one tensor (`ffn_gate_up_exps`), in every family.
 * Of checkpoints that are quantised in a Hugging Face scheme (`quantization_config`) these are read, for
   every architecture: **GPTQ** (2, 3, 4 and 8 bits, `gptq` and `gptq_v2`, with and without act-order),
   **AWQ** (4 bits, `gemm`), **compressed-tensors** (`pack-quantized` of 2 to 8 bits,
   `int-quantized`, `float-quantized`, `nvfp4-pack-quantized`, `mxfp4-pack-quantized`, mixed),
   **ModelOpt** (FP8, NVFP4), **FP8** (`fp8`, `fbgemm_fp8`, Quark's; scales of a tensor, of rows or of
-  blocks, experts stacked or not) and gpt-oss's **MXFP4**. Integers of 4 bits run at 4.5 bits a weight,
+  blocks, F8_E8M0 too, experts stacked or not) and gpt-oss's **MXFP4**. Integers of 4 bits run at 4.5 bits a weight,
   with zero points at 5.5, FP4 at its own size; FP8 becomes bfloat16 when it is loaded. What is lost, if
   anything: [docs/ARCHITECTURE.md](docs/ARCHITECTURE.md#models). Static scales of activations and of the
   cache are not used. Others (bitsandbytes, Marlin's layouts, AWQ's GEMV, sparse or rotated
@@ -143,6 +145,7 @@ library reads with the same results. That library has no model that takes the lo
 byte for byte, so RWKV's is refused. Of SentencePiece models the library differs in two things: a
 precompiled charsmap is applied by grapheme clusters there, and a text that is exactly one user-defined
 piece of a BPE model gets no space before it.
+A `tokenizer.json` that gives one id to two pieces is refused: the library decodes it to either, by chance.
 
 Chat templates run in a Jinja engine that gives what Hugging Face's environment gives (the tests compare
 70 templates that models ship). Special tokens in messages stay text unless a request asks otherwise
