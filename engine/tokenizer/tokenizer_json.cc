@@ -39,7 +39,7 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const JsonNode& node) {
 }
 
 // The ids of added tokens as Hugging Face's library gives them, whatever the file says: of a piece
-// of the model that of the model, else the next one behind the model's and the added ones. Of equal
+// of the model that of the model, else the next one behind as many as the model has. Of equal
 // contents the last one stays.
 struct NumberedToken {
   AddedToken token;
@@ -53,7 +53,7 @@ std::vector<NumberedToken> AssignIds(const std::vector<Vocabulary::Entry>& model
   for (const auto& [piece, id] : model) model_ids.insert_or_assign(piece, id);
   absl::flat_hash_map<std::string_view, size_t, StringHash, StringEqual> index_of;
   std::vector<NumberedToken> result;
-  int64_t next = static_cast<int64_t>(model.size());
+  TokenId next = static_cast<TokenId>(model.size());
   size_t renumbered = 0;
   std::string note;  // of the first
   for (const AddedToken& token : added) {
@@ -68,10 +68,7 @@ std::vector<NumberedToken> AssignIds(const std::vector<Vocabulary::Entry>& model
     }
     const auto found = model_ids.find(token.content);
     result.push_back({token, found != model_ids.end()});
-    // Too large a one is refused with the vocabulary.
-    const TokenId id = found != model_ids.end() ? found->second
-                                                : static_cast<TokenId>(std::min(next, kMaxTokenId));
-    next = std::max(next, int64_t{id} + 1);
+    const TokenId id = found != model_ids.end() ? found->second : next++;
     result.back().token.id = id;
     if (id != token.id && ++renumbered == 1) {
       note = Concat("added token '", token.content, "' has id ", id,

@@ -180,6 +180,13 @@ TEST(HostileJson, IdsOfAddedTokensAreCountedAsTheLibraryDoes) {
   ASSERT_EQ(tokenizer.notes().size(), 2u);
   EXPECT_NE(tokenizer.notes()[0].find("2000000000"), std::string::npos);
   EXPECT_NE(tokenizer.notes()[1].find("truncation"), std::string::npos);
+  // Its numbers begin at the number of pieces, though one of them (and an added one) lies beyond.
+  document["model"]["vocab"]["u"] = 9;
+  document["added_tokens"].insert(document["added_tokens"].begin(), document["added_tokens"][0]);
+  document["added_tokens"][0]["content"] = "u";
+  pipeline = ReadTokenizerJson(document.dump(), {});
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  EXPECT_EQ(Tokenizer(*std::move(pipeline)).Find("<s>"), 5);
 }
 
 TEST(HostileJson, TruncatedNestedAndNotJson) {

@@ -90,7 +90,9 @@ TEST(LiteralSpansTest, KeepsTokensOutThatReachIntoASpan) {
       const auto ids = Encode(*tokenizer, text, /*parse_special=*/true, {{begin, stop}});
       const bool touches = begin < 11 && stop > 1;
       EXPECT_EQ(std::count(ids.begin(), ids.end(), end), touches ? 0 : 1) << begin << " " << stop;
-      if (touches) EXPECT_EQ(ids, plain);
+      if (touches) {
+        EXPECT_EQ(ids, plain);
+      }
     }
   }
 }
