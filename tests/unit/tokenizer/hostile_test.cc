@@ -189,6 +189,20 @@ TEST(HostileJson, IdsOfAddedTokensAreCountedAsTheLibraryDoes) {
   EXPECT_EQ(Tokenizer(*std::move(pipeline)).Find("<s>"), 5);
 }
 
+// One that almost fits everywhere would be looked at from every place to the end.
+TEST(HostileJson, LongAddedTokensAreStopped) {
+  nlohmann::json document = nlohmann::json::parse(kSmall);
+  document["added_tokens"][0]["content"] = std::string(8192, 'a') + "b";
+  document["post_processor"] = nullptr;
+  auto pipeline = ReadTokenizerJson(document.dump(), {});
+  ASSERT_TRUE(pipeline.ok()) << pipeline.status();
+  const Tokenizer tokenizer(*std::move(pipeline));
+  std::vector<TokenId> ids;
+  const absl::Status status = tokenizer.Encode(std::string(8192, 'a'), {}, ids);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(status.message()).find("added tokens"), std::string::npos) << status;
+}
+
 TEST(HostileJson, TruncatedNestedAndNotJson) {
   const std::string text = kSmall;
   for (size_t size = 0; size + 1 < text.size(); size += 7) {
