@@ -130,7 +130,8 @@ def write_tokenizers(map_bytes):
     save("clip.json", clip())
     one = {
         "added": tiny(added_tokens=[added(7, "<s>", lstrip=True), added(8, " ", special=False, rstrip=True),
-                                    added(9, "AB", special=False, normalized=True, single_word=True)],
+                                    added(9, "AB", special=False, normalized=True, single_word=True),
+                                    added(10, "<|x|>", normalized=True)],
                       normalizer={"type": "Lowercase"}),
         "charsmap": tiny(normalizer={"type": "Precompiled",
                                      "precompiled_charsmap": base64.b64encode(map_bytes).decode()}),
