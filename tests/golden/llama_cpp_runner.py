@@ -28,6 +28,13 @@ def _silent(level, text, data):
     pass
 
 
+def log_softmax(logits):
+    """Of the last axis, in float64."""
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
 class Runner:
     """One model and one sequence. Not for several threads."""
 
@@ -49,6 +56,8 @@ class Runner:
         self._context = llama.llama_init_from_model(self._model, params)
         self._vocab = llama.llama_model_get_vocab(self._model)
         self.vocab_size = llama.llama_vocab_n_tokens(self._vocab)
+        # What texts begin with, None if with nothing.
+        self.bos = llama.llama_vocab_bos(self._vocab) if llama.llama_vocab_get_add_bos(self._vocab) else None
 
     def close(self):
         """Gives back the memory; the runner cannot be used again."""
@@ -66,8 +75,9 @@ class Runner:
         self._llama.llama_memory_clear(self._llama.llama_get_memory(self._context), True)
         self._position = 0
 
-    def logits(self, tokens):
-        """Appends the tokens to the sequence: logits after each of them, [tokens, vocab]."""
+    def logits(self, tokens, first=0):
+        """Appends the tokens to the sequence: logits after each of them from number `first` on,
+        [tokens - first, vocab]."""
         llama = self._llama
         batch = llama.llama_batch_init(len(tokens), 0, 1)
         batch.n_tokens = len(tokens)
@@ -76,11 +86,11 @@ class Runner:
             batch.pos[i] = self._position + i
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = 0
-            batch.logits[i] = 1
+            batch.logits[i] = i >= first
         status = llama.llama_decode(self._context, batch)
         llama.llama_batch_free(batch)
         if status:
             raise RuntimeError(f"llama_decode: {status}")
         self._position += len(tokens)
         rows = llama.llama_get_logits(self._context)
-        return np.ctypeslib.as_array(rows, (len(tokens), self.vocab_size)).copy()
+        return np.ctypeslib.as_array(rows, (len(tokens) - first, self.vocab_size)).copy()

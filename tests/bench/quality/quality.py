@@ -100,18 +100,12 @@ def write_model(path, model, tensors):
     writer.close()
 
 
-def log_softmax(logits):
-    logits = logits.astype(np.float64)
-    logits -= logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-
-
 def llama_cpp_logits(path, windows, float_cache=False):
     runner = llama_cpp_runner.Runner(path, context=WINDOW, float_cache=float_cache)
     rows = []
     for window in windows:
         runner.restart()
-        rows.append(runner.logits(list(window))[WINDOW // 2:])
+        rows.append(runner.logits(list(window), WINDOW // 2))
     runner.close()
     return np.stack(rows)
 
@@ -126,11 +120,11 @@ class Distance:
     """Of logits from those in float32."""
 
     def __init__(self, exact):
-        self.exact = log_softmax(exact)
+        self.exact = llama_cpp_runner.log_softmax(exact)
         self.best = self.exact.argmax(axis=-1)
 
     def __call__(self, logits):
-        other = log_softmax(logits[..., :self.exact.shape[-1]])
+        other = llama_cpp_runner.log_softmax(logits[..., :self.exact.shape[-1]])
         divergence = (np.exp(self.exact) * (self.exact - other)).sum(axis=-1)
         return {"kl": float(divergence.mean()), "error": float(divergence.std() / divergence.size ** 0.5),
                 "other_best": float((other.argmax(axis=-1) != self.best).mean())}
