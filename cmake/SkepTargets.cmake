@@ -71,11 +71,13 @@ function(skep_add_library name)
   endif()
 endfunction()
 
-# skep_add_test(NAME [THREADED] SOURCES ... LINK ... [GOLDEN <names>] [ARGS ...] [LABELS ...])
+# skep_add_test(NAME [THREADED] SOURCES ... LINK ... [GOLDEN <names>] [ARGS ...] [LABELS ...]
+#               [TIMEOUT s] [COST s])
 # GOLDEN names data sets declared with skep_add_golden; the test finds them below $SKEP_GOLDEN_DIR.
+# COST is about how long it lasts, for those that last: ctest starts the longest first.
 # Under the thread sanitizer there are only the THREADED tests: what runs on one thread has no races.
 function(skep_add_test name)
-  cmake_parse_arguments(ARG "THREADED" "TIMEOUT" "SOURCES;LINK;GOLDEN;ARGS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADED" "TIMEOUT;COST" "SOURCES;LINK;GOLDEN;ARGS;LABELS" ${ARGN})
   if(SKEP_SANITIZE MATCHES "thread" AND NOT ARG_THREADED)
     return()
   endif()
@@ -92,9 +94,11 @@ function(skep_add_test name)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   set_tests_properties(${name} PROPERTIES
     ENVIRONMENT "SKEP_GOLDEN_DIR=${SKEP_CACHE_DIR}/golden;SKEP_CACHE_DIR=${SKEP_CACHE_DIR};SKEP_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
-  if(ARG_TIMEOUT)
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
-  endif()
+  foreach(property TIMEOUT COST)
+    if(ARG_${property})
+      set_tests_properties(${name} PROPERTIES ${property} ${ARG_${property}})
+    endif()
+  endforeach()
   if(ARG_GOLDEN)
     set_tests_properties(${name} PROPERTIES FIXTURES_REQUIRED "${ARG_GOLDEN}")
   endif()
@@ -103,15 +107,16 @@ function(skep_add_test name)
   endif()
 endfunction()
 
-# skep_add_golden(NAME SCRIPT): the data set NAME, written by a Python script from pinned references
-# when a test first needs it and kept in the cache until the script or its inputs change.
+# skep_add_golden(NAME SCRIPT [COST s]): the data set NAME, written by a Python script from pinned
+# references when a test first needs it and kept in the cache until the script or its inputs change.
 function(skep_add_golden name script)
+  cmake_parse_arguments(ARG "" "COST" "" ${ARGN})
   if(SKEP_SANITIZE MATCHES "thread")
     return()  # no THREADED test reads any
   endif()
   add_test(NAME golden_${name}
            COMMAND ${SKEP_PYTHON} ${script} --out ${SKEP_CACHE_DIR}/golden/${name})
   # One thread each: two that wait for each other while ctest runs something beside them only spin.
-  set_tests_properties(golden_${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 900
+  set_tests_properties(golden_${name} PROPERTIES FIXTURES_SETUP ${name} TIMEOUT 900 COST "${ARG_COST}"
     ENVIRONMENT "SKEP_CACHE_DIR=${SKEP_CACHE_DIR};PYTHONPATH=${CMAKE_SOURCE_DIR}/tests/golden;OMP_NUM_THREADS=1")
 endfunction()
