@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Models in the shapes of Llama 3, with random weights, for measurements of speed.
+"""Models in the shapes of published ones, with random weights, for measurements of speed.
 
 The speed of a dense model does not depend on the values of its weights, so a random one of the
-right shape stands for one that cannot be had everywhere. Q4_K_M and Q4_0 mix types as
-llama-quantize does. The vocabulary is the default model's, filled up to the shape's size.
+right shape stands for one that cannot be had everywhere; model_weights.py says what a mixture of
+experts needs beside. Types mix as llama-quantize mixes them. The vocabulary is the default model's,
+filled up to the shape's size.
 
     tests/bench/make_model.py                 the models there are, and which are made already
     tests/bench/make_model.py NAME...         makes them and prints their paths
@@ -13,7 +14,6 @@ They lie in $SKEP_CACHE_DIR/models/bench, each with a manifest of its size and c
 The same name always gives the same bytes; CHECKSUMS holds what they are.
 """
 import argparse
-import dataclasses
 import hashlib
 import json
 import pathlib
@@ -27,42 +27,28 @@ environment.enter()
 import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 
+import model_weights  # noqa: E402
 import random_blocks  # noqa: E402
+import shapes  # noqa: E402
 
 FOLDER = environment.CACHE / "models/bench"
-SEED = 1
-_Q = gguf.GGMLQuantizationType
-
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    ffn: int
-    tied: bool
-    vocab: int = 128256
-    rope_theta: float = 500000.0
-    norm_epsilon: float = 1e-5
-    context: int = 16384
-
-
-LLAMA_1B = Shape(hidden=2048, layers=16, heads=32, kv_heads=8, head_dim=64, ffn=8192, tied=True)
-LLAMA_8B = Shape(hidden=4096, layers=32, heads=32, kv_heads=8, head_dim=128, ffn=14336, tied=False)
 
 # Name: shape and what llama-quantize would call the file's type.
 MODELS = {
-    "llama-1b-q4_k_m": (LLAMA_1B, "Q4_K_M"),
-    "llama-1b-q8_0": (LLAMA_1B, "Q8_0"),
-    "llama-1b-q6_k": (LLAMA_1B, "Q6_K"),
-    "llama-1b-q4_0": (LLAMA_1B, "Q4_0"),
-    "llama-1b-bf16": (LLAMA_1B, "BF16"),
-    "llama-8b-q4_k_m": (LLAMA_8B, "Q4_K_M"),
+    "llama-1b-q4_k_m": (shapes.LLAMA_1B, "Q4_K_M"),
+    "llama-1b-q8_0": (shapes.LLAMA_1B, "Q8_0"),
+    "llama-1b-q6_k": (shapes.LLAMA_1B, "Q6_K"),
+    "llama-1b-q4_0": (shapes.LLAMA_1B, "Q4_0"),
+    "llama-1b-bf16": (shapes.LLAMA_1B, "BF16"),
+    "llama-8b-q4_k_m": (shapes.LLAMA_8B, "Q4_K_M"),
+    "qwen3-0.6b-q4_k_m": (shapes.QWEN3_600M, "Q4_K_M"),
+    "gemma3-1b-q4_k_m": (shapes.GEMMA3_1B, "Q4_K_M"),
+    "phi4-mini-q4_k_m": (shapes.PHI4_MINI, "Q4_K_M"),
+    "qwen3-moe-q4_k_m": (shapes.QWEN3_MOE, "Q4_K_M"),
+    "deepseek-v2-lite-q4_k_m": (shapes.DEEPSEEK_V2_LITE, "Q4_K_M"),
 }
 # A folder with the weights of llama-1b-bf16 as SafeTensors.
-SAFETENSORS = {"llama-1b-bf16-safetensors": LLAMA_1B}
+SAFETENSORS = {"llama-1b-bf16-safetensors": shapes.LLAMA_1B}
 
 CHECKSUMS = {
     "llama-1b-bf16":
@@ -78,71 +64,6 @@ CHECKSUMS = {
 
 def path_of(name):
     return FOLDER / (name if name in SAFETENSORS else f"{name}.gguf")
-
-
-# ---------------------------------------------------------------------------------------- weights
-
-
-@dataclasses.dataclass(frozen=True)
-class Tensor:
-    name: str  # in GGUF
-    hf_name: str
-    shape: tuple
-    layer: int = -1
-
-
-def tensors(shape):
-    q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    yield Tensor("token_embd.weight", "model.embed_tokens.weight", (shape.vocab, shape.hidden))
-    for i in range(shape.layers):
-        for name, hf_name, size in [
-            ("attn_norm", "input_layernorm", (shape.hidden,)),
-            ("attn_q", "self_attn.q_proj", (q, shape.hidden)),
-            ("attn_k", "self_attn.k_proj", (kv, shape.hidden)),
-            ("attn_v", "self_attn.v_proj", (kv, shape.hidden)),
-            ("attn_output", "self_attn.o_proj", (shape.hidden, q)),
-            ("ffn_norm", "post_attention_layernorm", (shape.hidden,)),
-            ("ffn_gate", "mlp.gate_proj", (shape.ffn, shape.hidden)),
-            ("ffn_up", "mlp.up_proj", (shape.ffn, shape.hidden)),
-            ("ffn_down", "mlp.down_proj", (shape.hidden, shape.ffn)),
-        ]:
-            yield Tensor(f"blk.{i}.{name}.weight", f"model.layers.{i}.{hf_name}.weight", size, i)
-    yield Tensor("output_norm.weight", "model.norm.weight", (shape.hidden,))
-    if not shape.tied:
-        yield Tensor("output.weight", "lm_head.weight", (shape.vocab, shape.hidden))
-
-
-def weight_type(tensor, shape, file_type):
-    """What llama-quantize makes of a tensor in a file of this type."""
-    if len(tensor.shape) == 1:
-        return _Q.F32
-    output = "token_embd.weight" if shape.tied else "output.weight"
-    if file_type in ("Q4_K_M", "Q4_0") and tensor.name == output:
-        return _Q.Q6_K
-    if file_type != "Q4_K_M":
-        return _Q[file_type]
-    eighth = shape.layers // 8
-    more_bits = (tensor.layer < eighth or tensor.layer >= 7 * shape.layers // 8 or
-                 (tensor.layer - eighth) % 3 == 2)
-    wide = ".attn_v." in tensor.name or ".ffn_down." in tensor.name
-    return _Q.Q6_K if wide and more_bits else _Q.Q4_K
-
-
-def brain_floats(tensor):
-    return random_blocks.brain_floats(random_blocks.Random(tensor.name, SEED), *tensor.shape)
-
-
-def gguf_data(tensor, kind, shape):
-    if kind == _Q.F32:
-        return np.ones(tensor.shape, np.float32)
-    if kind != _Q.BF16:
-        return random_blocks.quantized(kind, random_blocks.Random(tensor.name, SEED), *tensor.shape)
-    data = brain_floats(tensor)
-    if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
-        # GGUF has the two halves of a head that RoPE turns together row by row.
-        halves = data.reshape(-1, 2, shape.head_dim // 2, tensor.shape[1])
-        data = np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(tensor.shape)
-    return data.view(np.uint8)
 
 
 # ------------------------------------------------------------------------------------- vocabulary
@@ -171,22 +92,14 @@ def read_vocabulary(size):
 # ---------------------------------------------------------------------------------------- writers
 
 
-def write_gguf(path, name, shape, file_type):
-    vocabulary = read_vocabulary(shape.vocab)
-    writer = gguf.GGUFWriter(path, "llama")
+def add_metadata(writer, name, shape, file_type):
     writer.add_name(f"random {name}")
-    writer.add_vocab_size(shape.vocab)
-    writer.add_context_length(shape.context)
-    writer.add_embedding_length(shape.hidden)
-    writer.add_block_count(shape.layers)
-    writer.add_feed_forward_length(shape.ffn)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.kv_heads)
-    writer.add_rope_dimension_count(shape.head_dim)
-    writer.add_rope_freq_base(shape.rope_theta)
-    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
+    add = {int: writer.add_uint32, float: writer.add_float32, str: writer.add_string}
+    for key, value in shapes.metadata(shape):
+        add[type(value)](f"{shape.architecture}.{key}", value)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{file_type}"])
+    vocabulary = read_vocabulary(shape.vocab)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary["pre"])
     writer.add_token_list(vocabulary["tokens"])
@@ -197,38 +110,58 @@ def write_gguf(path, name, shape, file_type):
     writer.add_add_bos_token(False)
     writer.add_chat_template(vocabulary["template"])
 
-    kinds = {tensor: weight_type(tensor, shape, file_type) for tensor in tensors(shape)}
+
+def write_gguf(path, name, shape, file_type):
+    writer = gguf.GGUFWriter(path, shape.architecture)
+    add_metadata(writer, name, shape, file_type)
+    kinds = {tensor: model_weights.weight_type(tensor, shape, file_type)
+             for tensor in shapes.tensors(shape)}
     for tensor, kind in kinds.items():
-        if kind == _Q.F32:
-            size = (*tensor.shape,)
-            writer.add_tensor_info(tensor.name, size, np.dtype(np.float32), 4 * size[0])
+        if kind == gguf.GGMLQuantizationType.F32:
+            size, element, raw_kind = tensor.shape, np.dtype(np.float32), None
         else:
-            size = (tensor.shape[0], random_blocks.row_bytes(kind, tensor.shape[1]))
-            writer.add_tensor_info(tensor.name, size, np.dtype(np.uint8), size[0] * size[1],
-                                   raw_dtype=kind)
+            row = random_blocks.row_bytes(kind, tensor.shape[-1])
+            size, element, raw_kind = (*tensor.shape[:-1], row), np.dtype(np.uint8), kind
+        writer.add_tensor_info(tensor.name, size, element, int(np.prod(size)) * element.itemsize,
+                               raw_dtype=raw_kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for tensor, kind in kinds.items():
-        writer.write_tensor_data(gguf_data(tensor, kind, shape))
+        writer.write_tensor_data(model_weights.gguf_data(tensor, kind, shape))
     writer.close()
+
+
+# Names of SafeTensors, after the layer's.
+LLAMA_NAMES = {
+    "token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
+    "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}
+
+
+def safetensors_name(tensor):
+    layer = f"model.layers.{tensor.layer}." if tensor.layer >= 0 else ""
+    return f"{layer}{LLAMA_NAMES[tensor.part]}.weight"
 
 
 def write_safetensors(folder, shape):
     folder.mkdir()
     table, offset = {"__metadata__": {"format": "pt"}}, 0
-    for tensor in tensors(shape):
+    for tensor in shapes.tensors(shape):
         end = offset + 2 * int(np.prod(tensor.shape))
-        table[tensor.hf_name] = {"dtype": "BF16", "shape": tensor.shape,
-                                 "data_offsets": [offset, end]}
+        table[safetensors_name(tensor)] = {"dtype": "BF16", "shape": tensor.shape,
+                                           "data_offsets": [offset, end]}
         offset = end
     header = json.dumps(table).encode()
     header += b" " * (-len(header) % 8)
     with open(folder / "model.safetensors", "wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
-        for tensor in tensors(shape):
+        for tensor in shapes.tensors(shape):
             one = np.uint16(0x3F80)
-            file.write(brain_floats(tensor) if len(tensor.shape) == 2
+            file.write(model_weights.brain_floats(tensor) if len(tensor.shape) == 2
                        else np.full(tensor.shape, one))
     vocabulary = read_vocabulary(shape.vocab)
     write_json(folder / "config.json", {
@@ -326,7 +259,8 @@ def make(name):
     checksum = verify(name, partial)
     environment.remove(path)
     partial.rename(path)
-    write_json(manifest_of(path), {"sha256": checksum, "bytes": size_of(path), "seed": SEED})
+    write_json(manifest_of(path), {"sha256": checksum, "bytes": size_of(path),
+                                   "seed": model_weights.SEED})
     return path
 
 

@@ -22,6 +22,11 @@ MODELS = {
     "llama-1b-q4_0": Model("Llama-3.2-1B shape, Q4_0"),
     "llama-1b-bf16": Model("Llama-3.2-1B shape, BF16"),
     "llama-8b-q4_k_m": Model("Llama-3.1-8B shape, Q4_K_M", prompt=32, generate=16),
+    "qwen3-0.6b-q4_k_m": Model("Qwen3-0.6B shape, Q4_K_M"),
+    "gemma3-1b-q4_k_m": Model("Gemma-3-1B shape, Q4_K_M"),
+    "phi4-mini-q4_k_m": Model("Phi-4-mini shape, Q4_K_M"),
+    "qwen3-moe-q4_k_m": Model("Qwen3-30B-A3B shape, 12 of 48 layers, Q4_K_M"),
+    "deepseek-v2-lite-q4_k_m": Model("DeepSeek-V2-Lite shape, 12 of 27 layers, Q4_K_M"),
 }
 
 def path_of(name):

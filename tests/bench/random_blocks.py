@@ -1,8 +1,9 @@
 """Random valid blocks of GGML's weight types, with values that look like a model's weights.
 
 Nothing is quantised: the bytes of a block are drawn, its scales chosen so that the decoded weights
-have mean 0 and a standard deviation of about STD. Only the raw words of a bit generator are used,
-whose sequence NumPy keeps from version to version, so the same seed gives the same file.
+have mean 0 and about the standard deviation that is asked for. Only the raw words of a bit
+generator are used, whose sequence NumPy keeps from version to version, so the same seed gives the
+same file.
 """
 import zlib
 
@@ -37,34 +38,43 @@ def _k_scales(count, random):
     return np.concatenate([first, first, (high & 15) * 17], axis=1).astype(np.uint8)
 
 
-def _q8_0(count, random):
+def _q8_0(count, random, std):
     values = np.maximum(random.bytes(count, 32).view(np.int8), -127).view(np.uint8)
-    return [_halves(count, STD / 73.6), values]
+    return [_halves(count, std / 73.6), values]
 
 
-def _q4_0(count, random):
-    return [_halves(count, STD / 4.6), random.bytes(count, 16)]
+def _q4_0(count, random, std):
+    return [_halves(count, std / 4.6), random.bytes(count, 16)]
 
 
-def _q4_k(count, random):
-    scale = STD / 32 / 4.6
+def _q5_0(count, random, std):
+    return [_halves(count, std / 9.2), random.bytes(count, 4), random.bytes(count, 16)]
+
+
+def _q4_k(count, random, std):
+    scale = std / 32 / 4.6
     return [_halves(count, scale), _halves(count, 7.5 * scale), _k_scales(count, random),
             random.bytes(count, 128)]
 
 
-def _q6_k(count, random):
+def _q6_k(count, random, std):
     scales = (6 + random.bytes(count, 16) % 5).astype(np.uint8)  # 6 ... 10, 8 on average
     return [random.bytes(count, 128), random.bytes(count, 64), scales,
-            _halves(count, STD / 8 / 18.5)]
+            _halves(count, std / 8 / 18.5)]
 
 
-_BLOCKS = {_Q.Q8_0: _q8_0, _Q.Q4_0: _q4_0, _Q.Q4_K: _q4_k, _Q.Q6_K: _q6_k}
+_BLOCKS = {_Q.Q8_0: _q8_0, _Q.Q4_0: _q4_0, _Q.Q5_0: _q5_0, _Q.Q4_K: _q4_k, _Q.Q6_K: _q6_k}
+
+
+def floats(random, rows, columns, std=1.0):
+    """Uniform values, float32 [rows, columns]."""
+    step = np.float32(std * 3**0.5 / 32768)
+    return random.bytes(rows, columns * 2).view(np.int16).astype(np.float32) * step
 
 
 def brain_floats(random, rows, columns):
     """Uniform values as bf16 bit patterns, uint16 [rows, columns]."""
-    step = np.float32(STD * 3**0.5 / 32768)
-    values = random.bytes(rows, columns * 2).view(np.int16).astype(np.float32) * step
+    values = floats(random, rows, columns, STD)
     return (values.view(np.uint32) >> 16).astype(np.uint16)
 
 
@@ -75,13 +85,13 @@ def row_bytes(weight_type, columns):
     return columns // block * size
 
 
-def quantized(weight_type, random, rows, columns):
+def quantized(weight_type, random, rows, columns, std=STD):
     """uint8 [rows, bytes of a row]; drawn in pieces, which bounds the memory beside the result."""
     size = gguf.GGML_QUANT_SIZES[weight_type][1]
     out = np.empty((rows, row_bytes(weight_type, columns)), np.uint8)
     piece = max(1, (32 << 20) // out.shape[1])
     for begin in range(0, rows, piece):
         part = out[begin:begin + piece]
-        parts = _BLOCKS[weight_type](part.size // size, random)
+        parts = _BLOCKS[weight_type](part.size // size, random, std)
         part[:] = np.concatenate(parts, axis=1).reshape(part.shape)
     return out
