@@ -17,7 +17,7 @@ import numpy as np
 import random_blocks
 
 SEED = 1
-EMBEDDING_STD = 1.0  # where there are experts
+EMBEDDING_STD = 4.0  # where there are experts
 ROUTER_ROWS = (0.6, 1.6)  # standard deviations of an expert's logits
 _Q = gguf.GGMLQuantizationType
 
