@@ -51,6 +51,10 @@ MODELS = {
 SAFETENSORS = {"llama-1b-bf16-safetensors": shapes.LLAMA_1B}
 
 CHECKSUMS = {
+    "deepseek-v2-lite-q4_k_m":
+        "fc46543f10e0665b5bc2eff450f3d5b4afe5a111248648d20cfb285af61450dd",
+    "gemma3-1b-q4_k_m":
+        "2e6ba93fbc66e5e1bff1f0fd146a986262b388358b884928404f410a78453b04",
     "llama-1b-bf16":
         "497ad752e688a9627f8d925fb4e4c55effdcd99a23a5772b2b9c80ca0fea2c80",
     "llama-1b-q4_k_m":
@@ -59,6 +63,12 @@ CHECKSUMS = {
         "b4b398d6b1e11d51376ac3a63c9afd2bf1f8e5ff9b2e1905af57c88a698f46bf",
     "llama-1b-q8_0":
         "719aace2cc07ae854e742ce6cdc5929f5f6b3ae7b1efc2bb45ec641f06f20a7f",
+    "phi4-mini-q4_k_m":
+        "5afbcf482473753c4b34869f1628800a2ee0b0560fb3bbf4b9498af391d67961",
+    "qwen3-0.6b-q4_k_m":
+        "0d2fa82bdda0b7a51f7009e504e2d0038f8cde32b60e26a0001cba7055adcbde",
+    "qwen3-moe-q4_k_m":
+        "3290b980eff6c45a4eb673f06d876e85df3fd391ec025d4d795ccd35dec908db",
 }
 
 
