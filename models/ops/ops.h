@@ -264,7 +264,8 @@ class Ops {
   // x are as wide as heads[h] has columns, those of `out` as it has rows; all heads are alike.
   virtual void ProjectHeads(const Activation& x, std::span<const LinearWeights> heads, int64_t rows,
                             Activation& out) = 0;
-  // residual += post_norm(W x + bias) * multiplier; post_norm may be null.
+  // residual += post_norm(W x + bias) * multiplier; post_norm may be null. Where its scale is
+  // shorter than a row, each part of a row that is as long is normed on its own.
   virtual void ProjectToResidual(const Activation& x, const LinearWeights& w,
                                  const NormWeights* post_norm, float multiplier, int64_t rows,
                                  at::Tensor& residual) = 0;
@@ -279,6 +280,27 @@ class Ops {
   virtual void GatedProjection(const Activation& x, const LinearWeights& gate,
                                const LinearWeights& up, GateFunction function, int64_t rows,
                                Activation& out) = 0;
+  // As GatedProjection, of sparse gates: from those of a row their mean and `cutoff` standard
+  // deviations are taken, and what is then below zero is zero (You et al. 2025, "Spark
+  // Transformer").
+  virtual void SparseGatedProjection(const Activation& x, const LinearWeights& gate,
+                                     const LinearWeights& up, GateFunction function, float cutoff,
+                                     int64_t rows, Activation& out) = 0;
+  // out = function(W x + bias) * factors, in every form that `out` carries. The factors of a row
+  // are as many of its columns as W has rows, from `first_factor` on.
+  virtual void ModulatedProjection(const Activation& x, const LinearWeights& w,
+                                   GateFunction function, const at::Tensor& factors,
+                                   int64_t first_factor, int64_t rows, Activation& out) = 0;
+  // Of a row's coefficients, streams[i] += sum over j of coefficients[i * inputs.size() + j] *
+  // inputs[j]. Inputs may be streams: they are read as they were before the call. At most
+  // kMaxStreams of either.
+  virtual void MixStreams(std::span<const at::Tensor* const> inputs, const at::Tensor& coefficients,
+                          int64_t rows, std::span<at::Tensor* const> streams) = 0;
+  // out = sum over i of weights[i] * inputs[i]. The first input may be `out`.
+  virtual void WeightedSum(std::span<const at::Tensor* const> inputs,
+                           std::span<const float> weights, int64_t rows, at::Tensor& out) = 0;
+  // y *= sqrt(mean(x^2) / max(mean(y^2), least)), the means over a row.
+  virtual void MatchMagnitude(const at::Tensor& x, float least, int64_t rows, at::Tensor& y) = 0;
   // residual += multiplier * sum over a token's experts of weight * expert(x), in the order in
   // which they were chosen. A token's result does not depend on the others.
   virtual void MixtureOfExperts(const ExpertsArguments& arguments) = 0;

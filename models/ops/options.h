@@ -7,7 +7,8 @@
 namespace skep::models {
 
 // kRms: x / rms(x) (Zhang and Sennrich 2019). kLayer: (x - mean) / deviation (Ba et al. 2016).
-// kNone: x itself, for blocks whose parts read the residual stream as it is.
+// kNone: x itself, for blocks whose parts read the residual stream as it is; times the scale where
+// there is one.
 enum class NormKind { kRms, kLayer, kNone };
 
 // kReluSquared: max(x, 0)^2. kClampedSwish: of gpt-oss, only as a gate:
@@ -18,9 +19,13 @@ enum class GateFunction {
   kGeluErf,
   kRelu,
   kReluSquared,
+  kTanh,
   kIdentity,
   kClampedSwish,
 };
+
+// Residual streams that a model may keep beside each other.
+inline constexpr int64_t kMaxStreams = 8;
 
 struct AttentionShape {
   int64_t query_heads = 0;

@@ -81,6 +81,27 @@ class BrokenOps final : public Ops {
                        GateFunction function, int64_t rows, Activation& out) override {
     real_->GatedProjection(x, gate, up, function, rows, out);
   }
+  void SparseGatedProjection(const Activation& x, const LinearWeights& gate,
+                             const LinearWeights& up, GateFunction function, float cutoff,
+                             int64_t rows, Activation& out) override {
+    real_->SparseGatedProjection(x, gate, up, function, cutoff, rows, out);
+  }
+  void ModulatedProjection(const Activation& x, const LinearWeights& w, GateFunction function,
+                           const at::Tensor& factors, int64_t first_factor, int64_t rows,
+                           Activation& out) override {
+    real_->ModulatedProjection(x, w, function, factors, first_factor, rows, out);
+  }
+  void MixStreams(std::span<const at::Tensor* const> inputs, const at::Tensor& coefficients,
+                  int64_t rows, std::span<at::Tensor* const> streams) override {
+    real_->MixStreams(inputs, coefficients, rows, streams);
+  }
+  void WeightedSum(std::span<const at::Tensor* const> inputs, std::span<const float> weights,
+                   int64_t rows, at::Tensor& out) override {
+    real_->WeightedSum(inputs, weights, rows, out);
+  }
+  void MatchMagnitude(const at::Tensor& x, float least, int64_t rows, at::Tensor& y) override {
+    real_->MatchMagnitude(x, least, rows, y);
+  }
   void Logits(const Activation& x, std::span<const int32_t> row_ids, const LinearWeights& head,
               float multiplier, float softcap, at::Tensor& logits) override {
     real_->Logits(x, row_ids, head, multiplier, softcap, logits);

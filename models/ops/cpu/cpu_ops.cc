@@ -182,6 +182,9 @@ void CpuOps::NormPart(const NormWeights& norm, int64_t first, const float* x, in
           columns, y);
     case NormKind::kNone:
       if (x != y) std::copy_n(x, columns, y);
+      if (norm.scale.defined()) {
+        kernels_.gate(cpu::Gate::kIdentity, norm.scale.data_ptr<float>() + first, columns, y);
+      }
   }
 }
 
@@ -239,13 +242,14 @@ void CpuOps::ProjectToResidual(const Activation& x, const LinearWeights& w,
     return;
   }
   const int64_t columns = job.matrix->rows();
+  const int64_t part = post_norm->scale.defined() ? post_norm->scale.numel() : columns;
   float* projected = projected_.Floats(rows * columns);
   job.out = projected;
   job.out_stride = columns;
   RunGemms({&job, 1});
   ForRows(rows, columns, [&](int64_t row) {
     float* y = projected + row * columns;
-    NormRow(*post_norm, y, columns, y);
+    for (int64_t i = 0; i < columns; i += part) NormRow(*post_norm, y + i, part, y + i);
     kernels_.add_scaled(y, multiplier, columns, out + row * stride);
   });
 }
@@ -265,50 +269,6 @@ void CpuOps::GatedProjectToResidual(const Activation& x, const LinearWeights& w,
   ForRows(rows, columns, [&](int64_t row) {
     const float factor = 1.0f / (1.0f + std::exp(-jobs[1].out[row]));
     kernels_.add_scaled(jobs[0].out + row * columns, factor, columns, out + row * stride);
-  });
-}
-
-void CpuOps::ActivatedProjection(const Activation& x, const LinearWeights& w, GateFunction function,
-                                 int64_t rows, Activation& out) {
-  GemmJob job = JobFor(x, w, rows);
-  job.epilogue = Epilogue::kActivate;
-  job.gate = GateOf(function);
-  if (!out.only_quantized) job.out = out.values.data_ptr<float>();
-  job.out_stride = out.values.stride(0);
-  job.out_blocks = BlocksOrNull(out);
-  RunGemms({&job, 1});
-}
-
-void CpuOps::GatedProjection(const Activation& x, const LinearWeights& gate,
-                             const LinearWeights& up, GateFunction function, int64_t rows,
-                             Activation& out) {
-  GemmJob job = JobFor(x, gate, rows);
-  const PackedMatrix& second = Packed(*up.matrix);
-  job.gate = GateOf(function);
-  job.out = out.values.data_ptr<float>();
-  job.out_stride = out.values.stride(0);
-  ActivationBlock* blocks = BlocksOrNull(out);
-  if (SameKernel(*job.matrix, second)) {
-    job.epilogue = Epilogue::kGate;
-    job.second = &second;
-    job.second_bias = BiasOf(up);
-    job.out_blocks = blocks;
-    if (out.only_quantized) job.out = nullptr;
-    RunGemms({&job, 1});
-    return;
-  }
-  const int64_t columns = job.matrix->rows();
-  GemmJob jobs[2] = {job, JobFor(x, up, rows)};
-  float* ups = projected_.Floats(rows * columns);
-  jobs[1].out = ups;
-  jobs[1].out_stride = columns;
-  RunGemms(jobs);
-  ForRows(rows, columns, [&](int64_t row) {
-    float* y = job.out + row * job.out_stride;
-    kernels_.gate(job.gate, ups + row * columns, columns, y);
-    if (blocks != nullptr) {
-      kernels_.quantise(y, columns, blocks + ActivationIndex(row, 0, BlocksOf(columns)));
-    }
   });
 }
 

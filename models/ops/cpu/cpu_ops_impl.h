@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -70,6 +71,17 @@ class CpuOps final : public Ops {
                            int64_t rows, Activation& out) override;
   void GatedProjection(const Activation& x, const LinearWeights& gate, const LinearWeights& up,
                        GateFunction function, int64_t rows, Activation& out) override;
+  void SparseGatedProjection(const Activation& x, const LinearWeights& gate,
+                             const LinearWeights& up, GateFunction function, float cutoff,
+                             int64_t rows, Activation& out) override;
+  void ModulatedProjection(const Activation& x, const LinearWeights& w, GateFunction function,
+                           const at::Tensor& factors, int64_t first_factor, int64_t rows,
+                           Activation& out) override;
+  void MixStreams(std::span<const at::Tensor* const> inputs, const at::Tensor& coefficients,
+                  int64_t rows, std::span<at::Tensor* const> streams) override;
+  void WeightedSum(std::span<const at::Tensor* const> inputs, std::span<const float> weights,
+                   int64_t rows, at::Tensor& out) override;
+  void MatchMagnitude(const at::Tensor& x, float least, int64_t rows, at::Tensor& y) override;
   void MixtureOfExperts(const ExpertsArguments& a) override;
   void Logits(const Activation& x, std::span<const int32_t> row_ids, const LinearWeights& head,
               float multiplier, float softcap, at::Tensor& logits) override;
@@ -120,6 +132,20 @@ class CpuOps final : public Ops {
   // Head h of out = heads[h] (head h of x).
   void MultiplyHeads(std::span<const LinearWeights> heads, const HeadValues& x, int64_t rows,
                      const HeadValues& out);
+
+  // What becomes of a gate's projection: cut where there is a cutoff, then gate(y) * factors.
+  struct GateJob {
+    cpu::Gate gate = cpu::Gate::kIdentity;
+    std::optional<float> cutoff;
+    const float* factors = nullptr;  // [rows, factor_stride]
+    int64_t factor_stride = 0;
+  };
+  // From the values of `out`, which hold the projection, to all its forms.
+  void FinishGates(const GateJob& job, int64_t rows, int64_t columns, Activation& out);
+  // gate and up as two products, for what no fused kernel does.
+  void GateAfterwards(const Activation& x, const LinearWeights& gate, const LinearWeights& up,
+                      GateFunction function, std::optional<float> cutoff, int64_t rows,
+                      Activation& out);
 
   // The rows of a step by the experts they go to.
   struct ExpertRows {

@@ -26,6 +26,8 @@ cpu::Gate GateOf(GateFunction function) {
       return cpu::Gate::kRelu;
     case GateFunction::kReluSquared:
       return cpu::Gate::kReluSquared;
+    case GateFunction::kTanh:
+      return cpu::Gate::kTanh;
     case GateFunction::kClampedSwish:
       return cpu::Gate::kClampedSwish;
     case GateFunction::kIdentity:

@@ -20,6 +20,9 @@ inline constexpr Kernels MakeKernels(CpuLevel level) {
   k.clamp = ClampRow;
   k.store_kv = StoreKv;
   k.gate = GateRow;
+  k.cut = CutRow;
+  k.mean_square = MeanSquare;
+  k.mix = Mix;
   k.attend = Attend;
   k.merge = MergeState;
   k.finish = FinishAttention;

@@ -13,7 +13,16 @@
 
 namespace skep::cpu {
 
-enum class Gate { kSilu, kGeluTanh, kGeluErf, kRelu, kReluSquared, kIdentity, kClampedSwish };
+enum class Gate {
+  kSilu,
+  kGeluTanh,
+  kGeluErf,
+  kRelu,
+  kReluSquared,
+  kTanh,
+  kIdentity,
+  kClampedSwish,
+};
 // How keys and values are cached. kI8: int8 with a bfloat16 scale a token and head, half the size
 // of kF16.
 enum class KvType { kF16, kBF16, kF32, kI8 };
@@ -51,6 +60,9 @@ struct GemmJob {
   const float* second_bias = nullptr;
   ActivationBlock* out_blocks = nullptr;  // kActivate, kGate: null or the quantised form of `out`
 };
+
+// What `mix` takes at most of either.
+inline constexpr int64_t kMaxStreams = 8;
 
 // Work of a GEMM is split into units of 32 output columns.
 inline constexpr int64_t kUnitColumns = 2 * kLanes;
@@ -176,6 +188,14 @@ struct Kernels {
                    void* key_block, void* value_block);
   // x[i] = gate(x[i]) * up[i].
   void (*gate)(Gate function, const float* up, int64_t columns, float* x);
+  // x[i] = max(0, x[i] - mean - deviations * standard deviation), both of x.
+  void (*cut)(float deviations, int64_t columns, float* x);
+  // The mean of x[i]^2.
+  float (*mean_square)(const float* x, int64_t columns);
+  // streams[i] += sum over j of coefficients[i * input_count + j] * inputs[j], all of `columns`
+  // floats. Inputs may be streams, and are read as they were.
+  void (*mix)(const float* const* inputs, int64_t input_count, const float* coefficients,
+              int64_t columns, float* const* streams, int64_t stream_count);
 
   // The part of the tile's attention over tokens [split * kSplitTokens, ...) into `state`.
   void (*attend)(const AttentionJob& job, const AttentionTile& tile, int64_t split,

@@ -68,6 +68,8 @@ SKEP_INLINE Vec ApplyGate(Gate function, Vec x) {
       const Vec positive = Max(Zero(), x);
       return Mul(positive, positive);
     }
+    case Gate::kTanh:
+      return Tanh(x);
     case Gate::kIdentity:
     case Gate::kClampedSwish:  // see GateProduct
       return x;
@@ -120,8 +122,7 @@ inline void Quantise(const float* x, int64_t columns, ActivationBlock* blocks) {
   }
 }
 
-inline void RmsNorm(const float* x, const float* scale, float epsilon, int64_t columns,
-                    float* out) {
+inline float MeanSquare(const float* x, int64_t columns) {
   Vec squares[4] = {Zero(), Zero(), Zero(), Zero()};
   int64_t i = 0;
   for (; i + 4 * kLanes <= columns; i += 4 * kLanes) {
@@ -135,9 +136,14 @@ inline void RmsNorm(const float* x, const float* scale, float epsilon, int64_t c
     squares[0] = MulAdd(v, v, squares[0]);
   }
   const float total = SumLanes(Add(Add(squares[0], squares[1]), Add(squares[2], squares[3])));
-  const float mean = total / static_cast<float>(columns);
-  const Vec inverse = Set(1.0f / __builtin_sqrtf(mean + epsilon));
-  for (i = 0; i + kLanes <= columns; i += kLanes) {
+  return total / static_cast<float>(columns);
+}
+
+inline void RmsNorm(const float* x, const float* scale, float epsilon, int64_t columns,
+                    float* out) {
+  const Vec inverse = Set(1.0f / __builtin_sqrtf(MeanSquare(x, columns) + epsilon));
+  int64_t i = 0;
+  for (; i + kLanes <= columns; i += kLanes) {
     Store(out + i, Mul(Mul(Load(x + i), inverse), Load(scale + i)));
   }
   if (i < columns) {
@@ -146,21 +152,29 @@ inline void RmsNorm(const float* x, const float* scale, float epsilon, int64_t c
   }
 }
 
-inline void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon,
-                      int64_t columns, float* out) {
-  const float count = static_cast<float>(columns);
+inline float Mean(const float* x, int64_t columns) {
   Vec sum = Zero();
   for (int64_t i = 0; i < columns; i += kLanes) {
     sum = Add(sum, LoadFirst(x + i, FirstLanes(columns - i)));
   }
-  const Vec mean = Set(SumLanes(sum) / count);
+  return SumLanes(sum) / static_cast<float>(columns);
+}
+
+// The mean of (x[i] - mean)^2.
+inline float Variance(const float* x, Vec mean, int64_t columns) {
   Vec squares = Zero();
   for (int64_t i = 0; i < columns; i += kLanes) {
     const Mask m = FirstLanes(columns - i);
     const Vec centered = Select(m, Sub(LoadFirst(x + i, m), mean), Zero());
     squares = MulAdd(centered, centered, squares);
   }
-  const Vec inverse = Set(1.0f / __builtin_sqrtf(SumLanes(squares) / count + epsilon));
+  return SumLanes(squares) / static_cast<float>(columns);
+}
+
+inline void LayerNorm(const float* x, const float* scale, const float* bias, float epsilon,
+                      int64_t columns, float* out) {
+  const Vec mean = Set(Mean(x, columns));
+  const Vec inverse = Set(1.0f / __builtin_sqrtf(Variance(x, mean, columns) + epsilon));
   for (int64_t i = 0; i < columns; i += kLanes) {
     const Mask m = FirstLanes(columns - i);
     Vec y = Mul(Mul(Sub(LoadFirst(x + i, m), mean), inverse), LoadFirst(scale + i, m));
@@ -206,6 +220,32 @@ inline void GateRow(Gate function, const float* up, int64_t columns, float* x) {
   for (int64_t i = 0; i < columns; i += kLanes) {
     const Mask m = FirstLanes(columns - i);
     StoreFirst(x + i, GateProduct(function, LoadFirst(x + i, m), LoadFirst(up + i, m)), m);
+  }
+}
+
+inline void CutRow(float deviations, int64_t columns, float* x) {
+  const float mean = Mean(x, columns);
+  const float deviation = __builtin_sqrtf(Variance(x, Set(mean), columns));
+  const Vec cut = Set(mean + deviations * deviation);
+  for (int64_t i = 0; i < columns; i += kLanes) {
+    const Mask m = FirstLanes(columns - i);
+    StoreFirst(x + i, Max(Zero(), Sub(LoadFirst(x + i, m), cut)), m);
+  }
+}
+
+inline void Mix(const float* const* inputs, int64_t input_count, const float* coefficients,
+                int64_t columns, float* const* streams, int64_t stream_count) {
+  for (int64_t k = 0; k < columns; k += kLanes) {
+    const Mask m = FirstLanes(columns - k);
+    Vec x[kMaxStreams];
+    for (int64_t j = 0; j < input_count; ++j) x[j] = LoadFirst(inputs[j] + k, m);
+    for (int64_t i = 0; i < stream_count; ++i) {
+      Vec y = LoadFirst(streams[i] + k, m);
+      for (int64_t j = 0; j < input_count; ++j) {
+        y = MulAdd(x[j], Set(coefficients[i * input_count + j]), y);
+      }
+      StoreFirst(streams[i] + k, y, m);
+    }
   }
 }
 

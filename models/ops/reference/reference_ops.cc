@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "models/ops/reference/reference_math.h"
 #include "models/ops/routing.h"
 #include "models/weights/dequantize.h"
 
@@ -39,67 +40,6 @@ at::Tensor Multiply(const at::Tensor& x, const LinearWeights& w) {
   at::Tensor y = at::linear(x, Values(*w.matrix));
   if (w.bias.defined()) y.add_(w.bias);
   return y;
-}
-
-// Over the last dimension.
-at::Tensor Normalize(const at::Tensor& x, const NormWeights& norm) {
-  if (norm.kind == NormKind::kNone) return x;
-  at::Tensor centered = x;
-  if (norm.kind == NormKind::kLayer) centered = x - x.mean(/*dim=*/{-1}, /*keepdim=*/true);
-  const at::Tensor mean_square = centered.square().mean(/*dim=*/{-1}, /*keepdim=*/true);
-  at::Tensor y = centered * at::rsqrt(mean_square + norm.epsilon) * norm.scale.view({-1});
-  if (norm.bias.defined()) y = y + norm.bias.view({-1});
-  return y;
-}
-
-// Of heads [rows, heads, head_dim].
-at::Tensor NormalizeHeads(const at::Tensor& x, const NormWeights& norm, HeadNorm span) {
-  if (span == HeadNorm::kWholeRow) {
-    return Normalize(x.reshape({x.size(0), -1}), norm).view(x.sizes());
-  }
-  if (norm.scale.numel() == x.size(2)) return Normalize(x, norm);
-  // Each head has a scale of its own.
-  NormWeights plain = norm;
-  plain.scale = at::ones({1, x.size(2)});
-  plain.bias = at::Tensor();
-  at::Tensor y = Normalize(x, plain) * norm.scale.view({x.size(1), x.size(2)});
-  if (norm.bias.defined()) y = y + norm.bias.view({x.size(1), x.size(2)});
-  return y;
-}
-
-// x [rows, heads, head_dim]; pairs (i, i + rotary_dim / 2).
-at::Tensor Rotate(const at::Tensor& x, const RopeTable& rope) {
-  const int64_t rows = x.size(0), half = rope.rotary_dim / 2;
-  const at::Tensor cosine = rope.cosine.narrow(0, 0, rows).narrow(1, 0, half).unsqueeze(1);
-  const at::Tensor sine = rope.sine.narrow(0, 0, rows).narrow(1, 0, half).unsqueeze(1);
-  const at::Tensor first = x.narrow(2, 0, half), second = x.narrow(2, half, half);
-  const at::Tensor rest = x.narrow(2, rope.rotary_dim, x.size(2) - rope.rotary_dim);
-  return at::cat({first * cosine - second * sine, second * cosine + first * sine, rest}, 2);
-}
-
-at::Tensor ApplyGate(const at::Tensor& x, GateFunction function) {
-  switch (function) {
-    case GateFunction::kSilu:
-      return at::silu(x);
-    case GateFunction::kGeluTanh:
-      return at::gelu(x, "tanh");
-    case GateFunction::kGeluErf:
-      return at::gelu(x);
-    case GateFunction::kRelu:
-      return at::relu(x);
-    case GateFunction::kReluSquared:
-      return at::relu(x).square();
-    case GateFunction::kIdentity:
-    case GateFunction::kClampedSwish:  // see Gated
-      return x;
-  }
-  return x;
-}
-
-at::Tensor Gated(const at::Tensor& gate, const at::Tensor& up, GateFunction function) {
-  if (function != GateFunction::kClampedSwish) return ApplyGate(gate, function) * up;
-  const at::Tensor g = gate.clamp_max(7.0);
-  return g * at::sigmoid(g * 1.702) * (up.clamp(-7.0, 7.0) + 1.0);
 }
 
 class ReferenceOps final : public Ops {
@@ -245,7 +185,7 @@ class ReferenceOps final : public Ops {
   void ProjectToResidual(const Activation& x, const LinearWeights& w, const NormWeights* post_norm,
                          float multiplier, int64_t rows, at::Tensor& residual) override {
     at::Tensor y = Multiply(Load(x, rows, w.matrix->columns()), w);
-    if (post_norm != nullptr) y = Normalize(y, *post_norm);
+    if (post_norm != nullptr) y = NormalizeParts(y, *post_norm);
     residual.narrow(0, 0, rows).add_(y, multiplier);
   }
 
@@ -265,6 +205,48 @@ class ReferenceOps final : public Ops {
                        GateFunction function, int64_t rows, Activation& out) override {
     const at::Tensor input = Load(x, rows);
     Store(Gated(Multiply(input, gate), Multiply(input, up), function), out);
+  }
+
+  void SparseGatedProjection(const Activation& x, const LinearWeights& gate,
+                             const LinearWeights& up, GateFunction function, float cutoff,
+                             int64_t rows, Activation& out) override {
+    const at::Tensor input = Load(x, rows);
+    Store(Gated(CutGates(Multiply(input, gate), cutoff), Multiply(input, up), function), out);
+  }
+
+  void ModulatedProjection(const Activation& x, const LinearWeights& w, GateFunction function,
+                           const at::Tensor& factors, int64_t first_factor, int64_t rows,
+                           Activation& out) override {
+    const at::Tensor these = factors.narrow(0, 0, rows).narrow(1, first_factor, w.matrix->rows());
+    Store(Gated(Multiply(Load(x, rows, w.matrix->columns()), w), these, function), out);
+  }
+
+  void MixStreams(std::span<const at::Tensor* const> inputs, const at::Tensor& coefficients,
+                  int64_t rows, std::span<at::Tensor* const> streams) override {
+    std::vector<at::Tensor> before;
+    for (const at::Tensor* input : inputs) before.push_back(input->narrow(0, 0, rows));
+    const auto to = static_cast<int64_t>(streams.size()),
+               from = static_cast<int64_t>(inputs.size());
+    const at::Tensor weights =
+        coefficients.narrow(0, 0, rows).narrow(1, 0, to * from).reshape({rows, to, from});
+    const at::Tensor sums = at::matmul(weights, at::stack(before, 1));  // [rows, streams, columns]
+    for (int64_t i = 0; i < to; ++i) streams[i]->narrow(0, 0, rows).add_(sums.select(1, i));
+  }
+
+  void WeightedSum(std::span<const at::Tensor* const> inputs, std::span<const float> weights,
+                   int64_t rows, at::Tensor& out) override {
+    at::Tensor sum = inputs[0]->narrow(0, 0, rows) * weights[0];
+    for (size_t i = 1; i < inputs.size(); ++i) {
+      sum.add_(inputs[i]->narrow(0, 0, rows), weights[i]);
+    }
+    out.narrow(0, 0, rows).copy_(sum);
+  }
+
+  void MatchMagnitude(const at::Tensor& x, float least, int64_t rows, at::Tensor& y) override {
+    const auto mean_square = [rows](const at::Tensor& values) {
+      return values.narrow(0, 0, rows).square().mean(/*dim=*/{-1}, /*keepdim=*/true);
+    };
+    y.narrow(0, 0, rows).mul_(at::sqrt(mean_square(x) / mean_square(y).clamp_min(least)));
   }
 
   void MixtureOfExperts(const ExpertsArguments& a) override {

@@ -150,6 +150,8 @@ double ExpectedGate(Gate gate, double x) {
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case Gate::kRelu:
       return std::max(0.0, x);
+    case Gate::kTanh:
+      return std::tanh(x);
     case Gate::kIdentity:
     case Gate::kClampedSwish:  // below
       return x;
@@ -163,7 +165,8 @@ TEST(GateTest, AccurateOverTheWholeRange) {
   for (float x : {0.0f, 1e-30f, -1e-30f, 1e-6f, 1e30f, -1e30f}) points.push_back(x);
   const std::vector<float> ones(points.size(), 1.0f);
   for (CpuLevel level : LevelsHere()) {
-    for (Gate gate : {Gate::kSilu, Gate::kGeluTanh, Gate::kGeluErf, Gate::kRelu, Gate::kIdentity}) {
+    for (Gate gate : {Gate::kSilu, Gate::kGeluTanh, Gate::kGeluErf, Gate::kRelu, Gate::kTanh,
+                      Gate::kIdentity}) {
       std::vector<float> y = points;
       KernelsFor(level).gate(gate, ones.data(), static_cast<int64_t>(y.size()), y.data());
       for (size_t i = 0; i < y.size(); ++i) {
@@ -195,6 +198,69 @@ TEST(GateTest, SquaredAndClampedFunctions) {
       const double u = std::clamp(static_cast<double>(ups[i]), -7.0, 7.0);
       const double expected = g / (1 + std::exp(-1.702 * g)) * (u + 1);
       EXPECT_NEAR(y[i], expected, std::fabs(expected) * 5e-6);  // e^15 magnifies its rounding
+    }
+  }
+}
+
+TEST(CutTest, KeepsWhatExceedsTheMeanByDeviations) {
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t columns : {1, 15, 64, 100, 576}) {
+      const std::vector<float> x = RandomActivations(1, columns, 3);
+      double mean = 0, squares = 0, largest = 0;
+      for (float v : x) mean += v / static_cast<double>(columns);
+      for (float v : x) {
+        squares += (v - mean) * (v - mean);
+        largest = std::max(largest, std::fabs(static_cast<double>(v)));
+      }
+      for (float deviations : {-0.7f, 0.0f, 1.644854f}) {
+        std::vector<float> y = x;
+        KernelsFor(level).cut(deviations, columns, y.data());
+        const double cut = mean + deviations * std::sqrt(squares / static_cast<double>(columns));
+        for (int64_t i = 0; i < columns; ++i) {
+          // The mean and the deviation are off as sums over the columns are.
+          const double tolerance = 3 * largest * (columns / 16.0 + 10) * 0x1p-24;
+          EXPECT_NEAR(y[i], std::max(0.0, x[i] - cut), tolerance) << columns;
+        }
+      }
+    }
+  }
+}
+
+TEST(MeanSquareTest, MatchesDoublePrecision) {
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t columns : {1, 15, 64, 100, 576}) {
+      const std::vector<float> x = RandomActivations(1, columns, 3);
+      double expected = 0;
+      for (float v : x) expected += static_cast<double>(v) * v / static_cast<double>(columns);
+      EXPECT_NEAR(KernelsFor(level).mean_square(x.data(), columns), expected,
+                  expected * (columns / 64.0 + 10) * 0x1p-24);
+    }
+  }
+}
+
+TEST(MixTest, AddsWeightedInputsAsTheyWere) {
+  constexpr int64_t kStreams = 3;
+  const std::vector<float> coefficients = RandomActivations(1, kStreams * kStreams, 5);
+  for (CpuLevel level : LevelsHere()) {
+    for (int64_t columns : {1, 16, 45}) {
+      const std::vector<float> before = RandomActivations(kStreams, columns, 3);
+      std::vector<float> after = before;
+      std::vector<float*> streams;
+      for (int64_t i = 0; i < kStreams; ++i) streams.push_back(after.data() + i * columns);
+      KernelsFor(level).mix(streams.data(), kStreams, coefficients.data(), columns, streams.data(),
+                            kStreams);
+      for (int64_t i = 0; i < kStreams; ++i) {
+        for (int64_t k = 0; k < columns; ++k) {
+          double expected = before[i * columns + k], sum = std::fabs(expected);
+          for (int64_t j = 0; j < kStreams; ++j) {
+            const double term =
+                static_cast<double>(coefficients[i * kStreams + j]) * before[j * columns + k];
+            expected += term;
+            sum += std::fabs(term);
+          }
+          EXPECT_NEAR(after[i * columns + k], expected, sum * 4 * 0x1p-24);
+        }
+      }
     }
   }
 }
