@@ -2,6 +2,7 @@
 #ifndef SKEP_MODELS_REGISTRY_H_
 #define SKEP_MODELS_REGISTRY_H_
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,9 @@
 #include "models/architectures/decoder_plan.h"
 
 namespace skep::models {
+
+class Block;
+struct Builder;
 
 struct Architecture {
   std::string_view name;  // Skep's: the file in architectures/
@@ -22,6 +26,10 @@ struct Architecture {
   absl::StatusOr<architectures::DecoderPlan> (*plan)(const ConfigView& config);
   // How its files name and store weights, where they differ from the canonical way.
   absl::StatusOr<std::vector<WeightRule>> (*rules)(const ConfigView& config);
+  // What stands between the embedding and the head, where that is not a TransformerLayer for each
+  // layer of the plan; null.
+  absl::StatusOr<std::vector<std::unique_ptr<Block>>> (*blocks)(
+      Builder& builder, const architectures::DecoderPlan& plan) = nullptr;
 };
 
 std::span<const Architecture> Architectures();

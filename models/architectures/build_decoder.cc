@@ -21,9 +21,22 @@ RopeParameters WithTensors(RopeParameters parameters, const Weights& root) {
   return parameters;
 }
 
+absl::StatusOr<std::vector<std::unique_ptr<Block>>> MakeTransformerLayers(Builder& builder,
+                                                                          const DecoderPlan& plan) {
+  const Weights layers = builder.loader.root().at("model.layers");
+  std::vector<std::unique_ptr<Block>> blocks;
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    blocks.push_back(std::make_unique<TransformerLayer>(builder, layers.at(static_cast<int64_t>(i)),
+                                                        plan.layers[i]));
+  }
+  return blocks;
+}
+
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const DecoderPlan& plan) {
+absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder,
+                                                    const Architecture& architecture,
+                                                    const DecoderPlan& plan) {
   for (const std::string& prefix : plan.ignored_prefixes) builder.loader.IgnorePrefix(prefix);
   const Weights root = builder.loader.root();
   for (const auto& [name, rotation] : plan.ropes) {
@@ -38,11 +51,9 @@ absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const Deco
     }
     builder.workspace.AddRotation(name, rope, rotation.query_scale, rotation.two_axes);
   }
-  std::vector<std::unique_ptr<Block>> blocks;
-  for (size_t i = 0; i < plan.layers.size(); ++i) {
-    blocks.push_back(std::make_unique<TransformerLayer>(
-        builder, root.at("model.layers").at(static_cast<int64_t>(i)), plan.layers[i]));
-  }
+  const auto make_blocks =
+      architecture.blocks != nullptr ? architecture.blocks : MakeTransformerLayers;
+  SKEP_ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Block>> blocks, make_blocks(builder, plan));
   DecoderOptions options = plan.decoder;
   // GGUF files leave a tied head out, and have one wherever it is not tied.
   if (builder.config.is_gguf()) options.tied_head = !root.Has("lm_head.weight");

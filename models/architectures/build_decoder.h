@@ -5,14 +5,17 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "models/architectures/decoder_plan.h"
 #include "models/layers/builder.h"
 #include "models/model.h"
+#include "models/registry.h"
 
 namespace skep::models::architectures {
 
-// Loads the weights that the plan asks for; what is wrong with them, the builder's loader tells.
-absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder, const DecoderPlan& plan);
+// Loads the weights that the architecture's plan asks for; what is wrong with them, the builder's
+// loader tells.
+absl::StatusOr<std::unique_ptr<Model>> BuildDecoder(Builder& builder,
+                                                    const Architecture& architecture,
+                                                    const DecoderPlan& plan);
 
 }  // namespace skep::models::architectures
 

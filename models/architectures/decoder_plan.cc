@@ -64,6 +64,24 @@ absl::StatusOr<NormOptions> ReadNorm(const ConfigView& view, const FamilyDefault
   return norm;
 }
 
+// "intermediate_size" of each layer: a list, or one for all.
+absl::StatusOr<std::vector<int64_t>> ReadMlpWidths(const ConfigView& view, int64_t layers) {
+  SKEP_ASSIGN_OR_RETURN(std::vector<int64_t> widths, view.Ints("intermediate_size"));
+  if (widths.empty()) return view.RequiredInt("intermediate_size").status();
+  if (widths.size() == 1) widths.assign(layers, widths.front());
+  if (static_cast<int64_t>(widths.size()) != layers) {
+    return absl::InvalidArgumentError(absl::StrCat(view.file(), ": intermediate_size has ",
+                                                   widths.size(), " entries, but one for each of ",
+                                                   layers, " layers is right"));
+  }
+  for (int64_t width : widths) {
+    if (width >= 1 && width <= kMaxWidth) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(view.file(), ": intermediate_size ", width, " must be 1 to ", kMaxWidth));
+  }
+  return widths;
+}
+
 // Layers after the last that predict further tokens (multi-token prediction) are left alone.
 absl::Status IgnoreNextTokenLayers(const ConfigView& view, DecoderPlan& plan) {
   SKEP_ASSIGN_OR_RETURN(const int64_t extra, view.IntOr("num_nextn_predict_layers", 0));
@@ -106,13 +124,14 @@ absl::StatusOr<DecoderPlan> ReadDecoderPlan(const ConfigView& view,
   MlpOptions mlp;
   mlp.hidden = decoder.hidden;
   mlp.gated = defaults.gated;
-  mlp.intermediate = decoder.hidden * defaults.mlp_width;
-  if (mlp.intermediate == 0 || view.Has("intermediate_size")) {
-    SKEP_ASSIGN_OR_RETURN(mlp.intermediate, view.RequiredIntIn("intermediate_size", 1, kMaxWidth));
+  std::vector<int64_t> widths(layers, decoder.hidden * defaults.mlp_width);
+  if (defaults.mlp_width == 0 || view.Has("intermediate_size")) {
+    SKEP_ASSIGN_OR_RETURN(widths, ReadMlpWidths(view, layers));
   }
   SKEP_ASSIGN_OR_RETURN(mlp.function, ReadActivation(view, defaults.activation));
   layer.feed_forward = mlp;
   plan.layers.assign(layers, layer);
+  for (int64_t i = 0; i < layers; ++i) plan.mlp(i).intermediate = widths[i];
   SKEP_RETURN_IF_ERROR(IgnoreNextTokenLayers(view, plan));
 
   RopeDefaults rope{.theta = defaults.rope_theta,

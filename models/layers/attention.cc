@@ -21,34 +21,45 @@ NormWeights NormOfEachHead(Ops& ops, const Weights& place, int64_t heads, int64_
 }  // namespace
 
 Attention::Attention(Builder& builder, const Weights& weights, const AttentionOptions& options,
-                     std::string_view input_role)
-    : options_(options) {
+                     std::string_view input_role, StatePlace* shared)
+    : options_(options), writes_(shared == nullptr), state_(shared) {
   const AttentionShape& shape = options.shape;
   const int64_t q_width = shape.query_heads * shape.head_dim;
   const int64_t k_width = shape.kv_heads * shape.head_dim;
   const int64_t v_width = shape.kv_heads * shape.value_width();
   const int64_t out_width = shape.query_heads * shape.value_width();
   q_ = weights.Linear("q_proj", q_width, options.hidden, Partition::kColumn, options.qkv_bias);
-  k_ = weights.Linear("k_proj", k_width, options.hidden, Partition::kColumn, options.qkv_bias);
-  v_ = weights.Linear("v_proj", v_width, options.hidden, Partition::kColumn, options.qkv_bias);
+  if (writes_) {
+    k_ = weights.Linear("k_proj", k_width, options.hidden, Partition::kColumn, options.qkv_bias);
+    v_ = weights.Linear("v_proj", v_width, options.hidden, Partition::kColumn, options.qkv_bias);
+  }
   o_ = weights.Linear("o_proj", options.hidden, out_width, Partition::kRow, options.output_bias);
   if (options.qk_norm && options.norm_each_head) {
     q_norm_ = NormOfEachHead(builder.ops, weights.at("q_norm"), shape.query_heads, shape.head_dim,
                              *options.qk_norm);
-    k_norm_ = NormOfEachHead(builder.ops, weights.at("k_norm"), shape.kv_heads, shape.head_dim,
-                             *options.qk_norm);
+    if (writes_) {
+      k_norm_ = NormOfEachHead(builder.ops, weights.at("k_norm"), shape.kv_heads, shape.head_dim,
+                               *options.qk_norm);
+    }
   } else if (options.qk_norm) {
     const bool whole_row = options.head_norm == HeadNorm::kWholeRow;
     q_norm_ = weights.Norm("q_norm", whole_row ? q_width : shape.head_dim, *options.qk_norm);
-    k_norm_ = weights.Norm("k_norm", whole_row ? k_width : shape.head_dim, *options.qk_norm);
+    if (writes_) {
+      k_norm_ = weights.Norm("k_norm", whole_row ? k_width : shape.head_dim, *options.qk_norm);
+    }
+  }
+  if (options.v_norm && writes_) {
+    v_norm_ = weights.Norm("v_norm", shape.value_width(), *options.v_norm);
   }
   if (options.sinks) {
     sinks_ = builder.ops.MakeVector(weights.Vector("sinks", shape.query_heads));
   }
   if (!options.slopes.empty()) slopes_ = builder.ops.MakeVector(options.slopes);
-  const int64_t window = options.chunk > 0 ? options.chunk : options.window;
-  state_ = builder.state.Declare(
-      {window > 0 ? StateKind::kSlidingWindow : StateKind::kFullAttention, window, shape});
+  if (writes_) {
+    const int64_t window = options.chunk > 0 ? options.chunk : options.window;
+    state_ = builder.state.Declare(
+        {window > 0 ? StateKind::kSlidingWindow : StateKind::kFullAttention, window, shape});
+  }
   if (!options.rope.empty()) rope_ = builder.workspace.Rotation(options.rope);
   input_ = builder.workspace.Values(input_role, options.hidden,
                                     {q_.matrix.get(), k_.matrix.get(), v_.matrix.get()});
@@ -61,10 +72,11 @@ void Attention::AddTo(Step& step, const Activation& x, const NormWeights* post_n
   QkvArguments qkv;
   qkv.input = &x;
   qkv.q = &q_;
-  qkv.k = &k_;
-  qkv.v = &v_;
+  qkv.k = writes_ ? &k_ : nullptr;
+  qkv.v = writes_ ? &v_ : nullptr;
   qkv.q_norm = q_norm_ ? &*q_norm_ : nullptr;
   qkv.k_norm = k_norm_ ? &*k_norm_ : nullptr;
+  qkv.v_norm = v_norm_ ? &*v_norm_ : nullptr;
   qkv.head_norm = options_.head_norm;
   qkv.clip = options_.clip;
   qkv.rope = rope_;

@@ -1,5 +1,6 @@
 #include "models/layers/feed_forward.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -10,7 +11,7 @@ class Mlp final : public FeedForward {
  public:
   Mlp(Builder& builder, const Weights& weights, const MlpOptions& options,
       std::string_view input_role)
-      : function_(options.function), gated_(options.gated) {
+      : function_(options.function), gated_(options.gated), cutoff_(options.cutoff) {
     const int64_t hidden = options.hidden, width = options.intermediate;
     if (gated_) {
       gate_ = weights.Linear("gate_proj", width, hidden, Partition::kColumn, options.bias);
@@ -37,7 +38,9 @@ class Mlp final : public FeedForward {
 
  private:
   void ComputeInner(Step& step, const Activation& x) const {
-    if (gated_) {
+    if (gated_ && cutoff_) {
+      step.ops.SparseGatedProjection(x, gate_, up_, function_, *cutoff_, step.rows, *inner_);
+    } else if (gated_) {
       step.ops.GatedProjection(x, gate_, up_, function_, step.rows, *inner_);
     } else {
       step.ops.ActivatedProjection(x, up_, function_, step.rows, *inner_);
@@ -46,6 +49,7 @@ class Mlp final : public FeedForward {
 
   GateFunction function_;
   bool gated_;
+  std::optional<float> cutoff_;
   LinearWeights gate_, up_, down_;
   Activation* input_;
   Activation* inner_;

@@ -29,6 +29,7 @@ struct AttentionOptions {
   std::optional<NormOptions> qk_norm;
   HeadNorm head_norm = HeadNorm::kPerHead;
   bool norm_each_head = false;  // kPerHead with a scale for each: "q_norm.{head}", "k_norm.{head}"
+  std::optional<NormOptions> v_norm;  // of each head's values ("v_norm")
   // Name of a RoPE of the model (see DecoderPlan::ropes). Empty: no rotation.
   std::string rope = "rope";
   bool sinks = false;         // "sinks": a logit a head that takes weight and gives no value
@@ -59,6 +60,8 @@ struct MlpOptions {
   GateFunction function = GateFunction::kSilu;
   // down(f(gate(x)) * up(x)) (Shazeer 2020, "GLU Variants Improve Transformer"), or down(f(up(x))).
   bool gated = true;
+  // Gates are sparse: those that are not so many standard deviations above their mean are zero.
+  std::optional<float> cutoff;
   Bias bias = Bias::kNone;
 };
 

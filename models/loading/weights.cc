@@ -368,7 +368,9 @@ std::vector<float> WeightLoader::LoadVector(const std::string& canonical, int64_
 bool WeightLoader::Ignored(std::string_view name) const {
   const auto ends = [&](std::string_view suffix) { return name.ends_with(suffix); };
   std::string_view inner = name;
-  if (inner.starts_with("model.")) inner.remove_prefix(6);
+  for (std::string_view outer : {"model.", "language_model.", "model."}) {
+    if (inner.starts_with(outer)) inner.remove_prefix(outer.size());
+  }
   const auto starts = [&](std::string_view prefix) { return inner.starts_with(prefix); };
   return std::any_of(kNeverUsed.begin(), kNeverUsed.end(), ends) ||
          std::any_of(ignored_suffixes_.begin(), ignored_suffixes_.end(), ends) ||

@@ -83,7 +83,7 @@ class WeightLoader final {
   Weights root() { return Weights(this, ""); }
 
   // Names in the file that no layer asks for and that carry nothing this model needs. A prefix may
-  // have "model." before it in the file.
+  // have "model." or a wrapper's before it in the file.
   void IgnoreSuffix(std::string_view suffix) { ignored_suffixes_.emplace_back(suffix); }
   void IgnorePrefix(std::string_view prefix) { ignored_prefixes_.emplace_back(prefix); }
 

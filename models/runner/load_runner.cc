@@ -162,7 +162,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& path, const RunnerOptio
                       options.progress);
   Builder builder{files.config,      *loaded.ops,   loader,
                   *loaded.workspace, *loaded.state, loaded.info.context_length};
-  SKEP_ASSIGN_OR_RETURN(loaded.model, BuildDecoder(builder, plan));
+  SKEP_ASSIGN_OR_RETURN(loaded.model, BuildDecoder(builder, *architecture, plan));
   SKEP_RETURN_IF_ERROR(loader.Finish());
   loaded.info.vocab_size = loaded.model->vocab_size();
   loaded.info.quantization = loader.Quantization();

@@ -101,6 +101,21 @@ TEST_F(LoadingTest, QuantisedRowsThatBecomeColumnsAreExactFloats) {
   }
 }
 
+TEST_F(LoadingTest, IgnoredPrefixesMayStandInWrappers) {
+  for (const char* name : {"model.layers.1.k_proj.weight", "blk.1.attn_k.weight",
+                           "language_model.model.layers.1.k_proj.qzeros",
+                           "model.language_model.layers.1.k_proj.scales"}) {
+    source_.Add(name, TensorType::kF32, {2, 2}, Counted(4));
+  }
+  WeightLoader loader(source_, /*scheme=*/nullptr, *ops_, {}, nullptr);
+  loader.IgnorePrefix("layers.1.k_proj.");
+  loader.IgnorePrefix("blk.1.attn_k.");
+  EXPECT_TRUE(loader.Finish().ok()) << loader.Finish();
+  source_.Add("model.language_model.layers.11.k_proj.weight", TensorType::kF32, {2, 2}, Counted(4));
+  EXPECT_THAT(std::string(loader.Finish().message()),
+              HasSubstr("unused tensor 'model.language_model.layers.11.k_proj.weight'"));
+}
+
 TEST_F(LoadingTest, RotatedRowsAreParted) {
   // Two heads of two rows and four that are rotated in pairs.
   const RowMap map = Deinterleave(/*heads=*/2, /*head_dim=*/6, /*rotary_dim=*/4, /*first=*/2);
