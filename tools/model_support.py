@@ -18,6 +18,7 @@ PAGE = SOURCE / "MODEL_SUPPORT.md"
 
 # What models.py calls a family, and the architecture that serves it.
 ALIASES = {"mistral": "llama", "ministral": "llama", "ministral3": "llama", "gemma3_text": "gemma3",
+           "gemma3n_text": "gemma3n",
            "granitemoeshared": "granitemoe", "olmo3": "olmo2", "deepseek_v3": "deepseek_v2",
            "glm4_moe_lite": "deepseek_v2", "gpt_bigcode": "bigcode", "gptj": "gpt_j",
            "llama4_text": "llama4", "phimoe": "phi_moe", "deepseek": "deepseek_moe",
@@ -42,6 +43,10 @@ DETAILS = """
   and its successors. GGUF files do not store the windows: there every layer sees everything.
 * **gemma2** and **gemma3** (the text models and the text part of the others): GGUF does not store
   `query_pre_attn_scalar`; it is taken to be the head's width, but for the 27B models.
+* **gemma3n** is the text part of Gemma 3n E2B and E4B. Tokens that stand for images and sound, which
+  have no embedding for each layer, get that of the first token, as in transformers; in GGUF files they
+  have one of zeros. Sparse gates use the population's standard deviation, as the original does;
+  llama.cpp uses the sample's.
 * **phi3** covers Phi-3, 3.5, 4 and Phi-4-mini. Skep applies the window that GGUF files store;
   llama.cpp does not.
 * **starcoder2**: GGUF files do not store the window: there every layer sees everything.

@@ -15,6 +15,7 @@ Architecture Falcon();
 Architecture Gemma();
 Architecture Gemma2();
 Architecture Gemma3();
+Architecture Gemma3n();
 Architecture Glm();
 Architecture Glm4();
 Architecture Glm4Moe();

@@ -1,5 +1,8 @@
 #include "models/weights/gguf_config.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numbers>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -64,6 +67,11 @@ constexpr KeyPair kCommonKeys[] = {
     {"rope.scaling.finetuned", "rope_finetuned"},
     {"rope.dimension_sections", "mrope_section"},
     {"interleave_moe_layer_step", "interleave_moe_layer_step"},
+    {"altup.num_inputs", "altup_num_inputs"},
+    {"altup.active_idx", "altup_active_idx"},
+    {"embedding_length_per_layer_input", "hidden_size_per_layer_input"},
+    {"attention.shared_kv_layers", "num_kv_shared_layers"},
+    {"activation_sparsity_scale", "activation_sparsity_pattern"},
 };
 
 constexpr KeyPair kTokenizerKeys[] = {
@@ -280,6 +288,15 @@ void AddDeepseekDefaults(json& config) {
   }
 }
 
+// GGUF keeps by how many standard deviations a gate must exceed the mean, Hugging Face the part of
+// gates that do not, were they distributed normally. Where all count, that is minus infinity and 0.
+void ScalesToParts(json& scales) {
+  if (!scales.is_array()) return;
+  for (json& scale : scales) {
+    if (scale.is_number()) scale = 0.5 * std::erfc(-scale.get<double>() / std::numbers::sqrt2);
+  }
+}
+
 // What llama.cpp assumes for an architecture where its converter writes nothing.
 void AddArchitectureDefaults(std::string_view architecture, json& config) {
   const auto assume = [&config](const char* key, const json& value) {
@@ -295,6 +312,13 @@ void AddArchitectureDefaults(std::string_view architecture, json& config) {
   } else if (architecture == "gemma3") {
     assume("rope_local_base_freq", 10000.0);
     assume("sliding_window_pattern", 6);
+  } else if (architecture == "gemma3n") {
+    assume("sliding_window_pattern", 5);
+    assume("num_kv_shared_layers",
+           std::max<int64_t>(0, IntOr(config, "num_hidden_layers", 0) - 20));
+    if (config.contains("activation_sparsity_pattern")) {
+      ScalesToParts(config["activation_sparsity_pattern"]);
+    }
   }
 }
 

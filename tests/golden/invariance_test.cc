@@ -125,9 +125,11 @@ struct Model {
   int64_t block_bytes;  // all groups together, float16
 };
 
-// Llama: 2 layers of 2 key-value heads of 16 channels. Gemma 3: 6 layers of 2 of 32.
+// Llama: 2 layers of 2 key-value heads of 16 channels. Gemma 3: 6 layers of 2 of 32. Gemma 3n: 6
+// layers, of which 2 read the keys and values of others, of 2 of 16.
 const Model kModels[] = {{"models/llama3_rope/q8_0.gguf", 2 * 2 * 2 * 16 * 32 * 2},
-                         {"models/gemma3/float32", 6 * 2 * 2 * 32 * 32 * 2}};
+                         {"models/gemma3/float32", 6 * 2 * 2 * 32 * 32 * 2},
+                         {"models/gemma3n/float32", 4 * 2 * 2 * 16 * 32 * 2}};
 
 TEST(Invariance, NoScheduleChangesABitOfARequest) {
   for (const Model& model : kModels) {

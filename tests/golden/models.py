@@ -81,7 +81,9 @@ def make_model(spec):
 
 def redraw(spec, name, parameter, noise):
     last = name.rsplit(".", 1)[-1]
-    if last in ("e_score_correction_bias", "sinks"):
+    if spec.drawn and (values := spec.drawn(name, noise)) is not None:
+        parameter.copy_(values)
+    elif last in ("e_score_correction_bias", "sinks"):
         parameter.copy_(0.5 * noise)
     elif last.endswith("bias"):
         parameter.copy_(0.2 * noise)
@@ -168,10 +170,11 @@ class Writer:
 
 
 def round_constants(model):
-    """Gemma multiplies embeddings by a constant that it keeps in the weights' type."""
+    """Gemma multiplies by constants that it keeps in the weights' type."""
     for module in model.modules():
-        if hasattr(module, "embed_scale"):
-            module.embed_scale = module.embed_scale.to(torch.bfloat16).float()
+        for name in ("embed_scale", "per_layer_input_scale"):
+            if hasattr(module, name):
+                setattr(module, name, getattr(module, name).to(torch.bfloat16).float())
     return model
 
 

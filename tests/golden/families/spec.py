@@ -33,6 +33,8 @@ class Spec:
     # config.json as the converter wants it, where transformers 5 leaves keys out (None: removed)
     for_converter: dict = dataclasses.field(default_factory=dict)
     norm_center: float = 1.0           # 0 where a norm multiplies by 1 + w
+    # (name, noise of a parameter's shape) -> its values, or None where the usual applies
+    drawn: Callable | None = None
     # Parameters (regular expressions) that keep float32 in GGUF, beside routers and vectors, and
     # those that the converter transposes.
     kept: tuple = ()

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 namespace skep::models {
 namespace {
 
+using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -134,6 +136,23 @@ TEST(GgufConfigTest, Gemma3Defaults) {
   EXPECT_EQ(view->LayerTypes(6, 1)->at(5), "full_attention");
   EXPECT_EQ(view->LayerTypes(6, 1)->at(4), "sliding_attention");
   EXPECT_EQ(*view->BoolOr("tie_word_embeddings", true), false);
+}
+
+TEST(GgufConfigTest, Gemma3nSparsityAsPartsOfGates) {
+  const std::vector<float> scales = {1.6448536f, 0.0f, -std::numeric_limits<float>::infinity()};
+  std::string bytes(scales.size() * sizeof(float), '\0');
+  std::memcpy(bytes.data(), scales.data(), bytes.size());
+  GgufBuilder builder;
+  builder.String("general.architecture", "gemma3n")
+      .U32("gemma3n.block_count", 30)
+      .Array("gemma3n.activation_sparsity_scale", /*type=*/6, scales.size(), bytes);
+  const auto view = GgufView(builder);
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_THAT(*view->Floats("activation_sparsity_pattern"),
+              ElementsAre(DoubleNear(0.95, 1e-7), 0.5, 0.0));
+  EXPECT_EQ(*view->RequiredInt("num_kv_shared_layers"), 10);  // llama.cpp's first is layer 20
+  EXPECT_EQ(view->LayerTypes(30, 1)->at(4), "full_attention");
+  EXPECT_EQ(view->LayerTypes(30, 1)->at(5), "sliding_attention");
 }
 
 // What DeepSeek V3's files say, now and before 2025.
