@@ -5,6 +5,10 @@
 
 # -pthread for all: what is compiled with it cannot share precompiled headers with what is not.
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -fno-omit-frame-pointer -pthread)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Below half a GiB the compiler's garbage is not worth collecting: that takes a tenth of its time.
+  add_compile_options("SHELL:--param ggc-min-heapsize=524288")
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # False alarms inside std::string (GCC bug 105651) and std::optional, gone in GCC 13; the last two
   # come with precompiled headers.

@@ -23,7 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/release"
 DATABASE = BUILD / "tidy/compile_commands.json"
 CACHE = pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep")) / "tidy"
-LEFT_OUT = re.compile(r" -Winvalid-pch| -include \S+/cmake_pch\.hxx")
+# Options of GCC alone are not clang's.
+LEFT_OUT = re.compile(r" -Winvalid-pch| -include \S+/cmake_pch\.hxx| --param ggc\S+")
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
