@@ -59,10 +59,14 @@ set(SKEP_COMMON_HEADERS
   <absl/time/time.h> <absl/types/span.h> <nlohmann/json.hpp>)
 
 # skep_add_library(NAME SOURCES ... HEADERS <paths below the source root>... PUBLIC <libs> PRIVATE <libs>)
+# Under sanitizers only the tests count: what none of them links is not built.
 function(skep_add_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
+    if(SKEP_SANITIZE)
+      set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
     skep_precompile(${name} BASE skep_precompiled TYPE OBJECT HEADERS ${SKEP_COMMON_HEADERS})
     set(scope PUBLIC)
   else()
