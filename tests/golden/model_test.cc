@@ -26,7 +26,10 @@ namespace {
 
 using nlohmann::json;
 
-std::string Folder() { return std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/models/"; }
+std::string Folder() {
+  const char* const golden = std::getenv("SKEP_GOLDEN_DIR");
+  return std::string(golden == nullptr ? "" : golden) + "/models/";
+}
 
 std::vector<float> ReadFloats(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -231,6 +234,7 @@ void ForEachCheckpoint(const std::string& ops, const Check& check) {
 
 std::vector<size_t> Lengths(const std::vector<std::vector<TokenId>>& tokens) {
   std::vector<size_t> lengths;
+  lengths.reserve(tokens.size());
   for (const auto& sequence : tokens) lengths.push_back(sequence.size());
   return lengths;
 }
