@@ -1,7 +1,6 @@
 """Mixtures of experts: gpt-oss, MiniMax-M2, Llama 4, PhiMoE, DeepSeekMoE."""
 import json
 import re
-import shutil
 
 import numpy as np
 import torch
@@ -11,8 +10,7 @@ from transformers.models.deepseek_v2.configuration_deepseek_v2 import DeepseekV2
 from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Moe
 
 from families.spec import COMMON, LLAMA3, Spec
-from gguf_forms import convert, gguf
-from safetensors_forms import save_hf
+from gguf_forms import gguf
 
 WIDE = dict(hidden_size=256, intermediate_size=256)
 
@@ -147,15 +145,29 @@ def save_deepseek(spec, model, folder):
 
 
 def fused_experts(spec, model, folder, writer):
-    """Gate and up of all experts in one tensor a layer, which is an option of llama.cpp's converter."""
-    source = folder / "source"
-    save_hf(spec, model, "float32", source)
-    convert(spec, source, folder / "fused.gguf", gguf.LlamaFileType.ALL_F32, fuse_gate_up_exps=True)
-    names = {tensor.name for tensor in gguf.GGUFReader(folder / "fused.gguf").tensors}
-    if not any("ffn_gate_up_exps" in name for name in names):
-        raise ValueError(f"{spec.name}: the converter fused nothing")
+    """Gate and up of all experts in one tensor a layer, as llama.cpp's converter writes them when it is
+    asked to; the one that is pinned does so for none of these families."""
+    reader = gguf.GGUFReader(folder / "f32.gguf")
+    out = gguf.GGUFWriter(folder / "fused.gguf", reader.get_field("general.architecture").contents())
+    for field in reader.fields.values():
+        if field.name == "general.architecture" or field.name.startswith("GGUF."):
+            continue
+        is_array = field.types[0] == gguf.GGUFValueType.ARRAY
+        out.add_key_value(field.name, field.contents(), field.types[0],
+                          sub_type=field.types[-1] if is_array else None)
+    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
+    for name, values in tensors.items():
+        if "ffn_up_exps" in name:
+            continue
+        if "ffn_gate_exps" in name:
+            values = np.concatenate([values, tensors[name.replace("gate_exps", "up_exps")]], 1)
+            name = name.replace("gate_exps", "gate_up_exps")
+        out.add_tensor(name, np.ascontiguousarray(values))
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
     writer.checkpoint("fused.gguf", "gguf", "F32", "float32")
-    shutil.rmtree(source)
 
 
 SPECS = [
