@@ -123,7 +123,7 @@ with the embedding table are compared.
 CLOSING = """
 Every quantised type has kernels with integer dot products, on activations rounded to 8 bits; F32 and F16
 multiply in float32, and so does BF16, but for AMD's processors with AVX512-BF16, where activations are
-rounded to it (within 1 % then). Every block type of GGUF is decoded bit for bit as the gguf package does
+rounded to it (within 1.4 % then). Every block type of GGUF is decoded bit for bit as the gguf package does
 it (`dequantize_test`), Q1_0 and Q2_0 too, for which there is no model in the table.
 
 The real model of the tests is SmolLM2-135M-Instruct in Q4_1: its greedy continuations and its perplexity

@@ -91,7 +91,10 @@ std::vector<float> Attend(Ops& ops, const std::vector<int32_t>& lengths, const L
   const PreparedMatrix* readers[] = {q.matrix.get(), k.matrix.get(), v.matrix.get()};
   Activation x = ops.MakeActivation(rows, kHidden, readers);
   const std::vector<float> states = Normal(rows * kHidden, 1.0f, /*seed=*/4);
-  std::copy(states.begin(), states.end(), x.values.data_ptr<float>());
+  for (int64_t row = 0; row < rows; ++row) {
+    std::copy_n(states.begin() + row * kHidden, kHidden,
+                x.values.data_ptr<float>() + row * x.values.stride(0));
+  }
   at::Tensor queries = ops.MakeBuffer(rows, width);
   Activation output = ops.MakeActivation(rows, width, {});
   LayerCache cache =
@@ -115,8 +118,12 @@ std::vector<float> Attend(Ops& ops, const std::vector<int32_t>& lengths, const L
   ops.QkvToCache(qkv);
   ops.PagedAttention(attention);
   ops.EndStep();
-  const float* values = output.values.data_ptr<float>();
-  return {values, values + rows * width};
+  std::vector<float> result;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* values = output.values.data_ptr<float>() + row * output.values.stride(0);
+    result.insert(result.end(), values, values + width);
+  }
+  return result;
 }
 
 TEST(LookAheadOpsTest, CpuGivesWhatTheReferenceGives) {
