@@ -25,9 +25,9 @@ enum class StreamSignal {
 // Shared by the engine, which writes, and the reader's handle (StreamReader). Thread-safe, with one
 // writer of events and one reader.
 //
-// It holds at most one event for each sequence, and one of each other kind: while the reader is slow,
-// deltas of a sequence melt into one. Unread tokens are counted from the moment they were sampled;
-// beyond the limit the engine is told to pause the request.
+// It holds at most one event for each sequence, and one of each other kind: while the reader is
+// slow, deltas of a sequence melt into one. Unread tokens are counted from the moment they were
+// sampled; beyond the limit the engine is told to pause the request.
 class Stream final {
  public:
   // `signal` is called without locks, from any thread; it must not block.
