@@ -1,6 +1,6 @@
 // What a decoder is made of, as data: an architecture reads its configuration into a plan, and the
-// plan is checked, built from weights, and run. Families that are no plain stack of such layers make
-// their own blocks: see models/registry.h.
+// plan is checked, built from weights, and run. Families that are no plain stack of such layers
+// make their own blocks: see models/registry.h.
 #ifndef SKEP_MODELS_ARCHITECTURES_DECODER_PLAN_H_
 #define SKEP_MODELS_ARCHITECTURES_DECODER_PLAN_H_
 
