@@ -104,8 +104,10 @@ SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
   return kInt8Formats[static_cast<int>(matrix.format())];
 }
 
-// Whether tiles take two panels at once. Minimums would not leave them enough registers.
+// Whether tiles take two panels at once. Minimums would not leave them enough registers, and one
+// row has no loads to share: it reads memory as one stream.
 SKEP_INLINE bool SharesTiles(const GemmJob& job) {
+  if (job.rows == 1) return false;
   if (!kWideTiles || !job.spare_pipes || Int8FormatOf(*job.matrix).has_minimums) return false;
   return job.epilogue != Epilogue::kGate || !Int8FormatOf(*job.second).has_minimums;
 }
