@@ -104,12 +104,11 @@ SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
   return kInt8Formats[static_cast<int>(matrix.format())];
 }
 
-// Whether tiles take two panels at once. Minimums would not leave them enough registers, and one
-// row has no loads to share: it reads memory as one stream.
+// Whether tiles take two panels at once. One row has no loads to share: it reads memory as one
+// stream.
 SKEP_INLINE bool SharesTiles(const GemmJob& job) {
-  if (job.rows == 1) return false;
-  if (!kWideTiles || !job.spare_pipes || Int8FormatOf(*job.matrix).has_minimums) return false;
-  return job.epilogue != Epilogue::kGate || !Int8FormatOf(*job.second).has_minimums;
+  if (!job.spare_pipes || job.rows == 1 || Int8FormatOf(*job.matrix).pairs == nullptr) return false;
+  return job.epilogue != Epilogue::kGate || Int8FormatOf(*job.second).pairs != nullptr;
 }
 
 // How the rows of a chunk are cut into tiles: in twelves, or where both panels share a tile into at
@@ -147,8 +146,7 @@ struct UnitPanels {
     for (int i = 0; i < count; ++i) {
       const Int8Format& format = Int8FormatOf(*pairs[i].matrix);
       const bool decode = !job.spare_pipes && rows >= format.decode_rows;
-      const Int8Tiles& shapes = decode ? format.decoded : format.packed;
-      tiles[i] = SharesTiles(job) ? shapes.pairs : shapes.rows12;
+      tiles[i] = decode ? format.decoded : SharesTiles(job) ? format.pairs : format.packed;
       for (int p = 0; p < 2; ++p) {
         views[i][p] = pairs[i].matrix->Panel(pairs[i].first + p);
         if (!decode) continue;

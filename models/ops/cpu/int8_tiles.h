@@ -232,35 +232,28 @@ inline constexpr Int8TileFunction kInt8Tiles[kNumTileSizes] = {
 template <class R>
 inline constexpr Int8TileFunction kPairTilesOf[] = {BothPanels<R, 1>, BothPanels<R, 2>,
                                                     BothPanels<R, 4>, BothPanels<R, 6>};
+// Null where there are none. Minimums would not leave tiles of two panels enough registers.
 template <class R>
 constexpr const Int8TileFunction* ChoosePairTiles() {
-  if constexpr (kWideTiles) {
+  if constexpr (kWideTiles && !R::kHasMin) {
     return kPairTilesOf<R>;
   } else {
     return nullptr;
   }
 }
 
-struct Int8Tiles {
-  const Int8TileFunction* rows12;  // up to kTileRows rows
-  const Int8TileFunction* pairs;   // up to kBothPanelsRows rows; null: none
-};
-
-template <class R>
-inline constexpr Int8Tiles kTilesOf = {kInt8Tiles<R>, ChoosePairTiles<R>()};
-
 struct Int8Format {
-  Int8Tiles packed;   // unpack in registers: a forward stream of memory
-  Int8Tiles decoded;  // read a panel that `decode` unpacked
+  const Int8TileFunction* packed;   // unpack in registers: a forward stream of memory
+  const Int8TileFunction* pairs;    // the same for up to kBothPanelsRows rows; or null
+  const Int8TileFunction* decoded;  // read panels that `decode` unpacked
   void (*decode)(const PanelView& panel, int64_t blocks, uint8_t* out);
-  bool has_minimums;
   int64_t decode_rows;  // from so many rows up, decoding once costs less than unpacking each time
 };
 
 // `decode_tiles`: tiles of rows that make up for decoding a panel and reading it back (measured).
 template <class R>
 constexpr Int8Format MakeInt8Format(int64_t decode_tiles) {
-  return {kTilesOf<R>, kTilesOf<DecodedFor<R>>, DecodePanel<R>, R::kHasMin,
+  return {kInt8Tiles<R>, ChoosePairTiles<R>(), kInt8Tiles<DecodedFor<R>>, DecodePanel<R>,
           decode_tiles * kTileRows};
 }
 
