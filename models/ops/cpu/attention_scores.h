@@ -95,35 +95,39 @@ inline void ScoreInt8Rows(const AttentionJob& job, const float* queries, const u
 template <int N>
 inline void Int8Scores(const AttentionJob& job, const float* queries, int64_t rows,
                        const uint8_t* keys, const uint8_t* next, float* scores) {
-  int64_t r = 0;
-  const auto run = [&](auto function, int64_t count) {
+  const auto run = [&](auto function, int64_t r) {
     function(job, queries + r * QueryPitch(job), keys, next, scores + r * kSplitTokens);
-    r += count;
   };
+  int64_t r = 0;
   if constexpr (kWideTiles) {
-    while (rows - r >= 4) run(ScoreInt8Rows<4, N>, 4);
-    if (rows - r == 3) run(ScoreInt8Rows<3, N>, 3);
-    if (rows - r == 2) run(ScoreInt8Rows<2, N>, 2);
+    for (; rows - r >= 4; r += 4) run(ScoreInt8Rows<4, N>, r);
+    if (rows - r == 3) {
+      run(ScoreInt8Rows<3, N>, r);
+      r += 3;
+    }
+    for (; rows - r >= 2; r += 2) run(ScoreInt8Rows<2, N>, r);
   }
-  while (rows - r >= 1) run(ScoreInt8Rows<1, N>, 1);
+  for (; r < rows; ++r) run(ScoreInt8Rows<1, N>, r);
 }
 
 template <class Kv, int N>
 inline void Scores(const float* queries, int64_t rows, int64_t head_dim,
                    const typename Kv::Element* keys, const typename Kv::Element* next,
                    float* scores) {
-  int64_t r = 0;
-  const auto run = [&](auto function, int64_t count) {
+  const auto run = [&](auto function, int64_t r) {
     function(queries + r * head_dim, head_dim, keys, next, scores + r * kSplitTokens);
-    r += count;
   };
+  int64_t r = 0;
   if constexpr (kWideTiles) {
-    while (rows - r >= 8) run(ScoreRows<Kv, 8, N>, 8);
-    if (rows - r >= 4) run(ScoreRows<Kv, 4, N>, 4);
-    if (rows - r == 3) run(ScoreRows<Kv, 3, N>, 3);
-    if (rows - r == 2) run(ScoreRows<Kv, 2, N>, 2);
+    for (; rows - r >= 8; r += 8) run(ScoreRows<Kv, 8, N>, r);
+    for (; rows - r >= 4; r += 4) run(ScoreRows<Kv, 4, N>, r);
+    if (rows - r == 3) {
+      run(ScoreRows<Kv, 3, N>, r);
+      r += 3;
+    }
+    for (; rows - r >= 2; r += 2) run(ScoreRows<Kv, 2, N>, r);
   }
-  while (rows - r >= 1) run(ScoreRows<Kv, 1, N>, 1);
+  for (; r < rows; ++r) run(ScoreRows<Kv, 1, N>, r);
 }
 
 // Row r is head r % group of token r / group.
