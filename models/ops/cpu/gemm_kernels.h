@@ -104,10 +104,11 @@ SKEP_INLINE const Int8Format& Int8FormatOf(const PackedMatrix& matrix) {
   return kInt8Formats[static_cast<int>(matrix.format())];
 }
 
-// Whether tiles take two panels at once. One row has no loads to share: it reads memory as one
-// stream.
+// Whether tiles take two panels at once. As long as memory is what limits, which it does up to
+// about as many rows as a weight has bits, panels are read one after the other, as one stream.
 SKEP_INLINE bool SharesTiles(const GemmJob& job) {
-  if (!job.spare_pipes || job.rows == 1 || Int8FormatOf(*job.matrix).pairs == nullptr) return false;
+  if (!job.spare_pipes || Int8FormatOf(*job.matrix).pairs == nullptr) return false;
+  if (job.rows * job.matrix->columns() * kLanes <= 8 * job.matrix->panel_bytes()) return false;
   return job.epilogue != Epilogue::kGate || Int8FormatOf(*job.second).pairs != nullptr;
 }
 
@@ -120,17 +121,22 @@ SKEP_INLINE int64_t TileRowsAt(int64_t row, int64_t end, bool pairs) {
   return left <= 8 ? 4 : kBothPanelsRows;
 }
 
-// With one tile the weights come from memory as one stream, fetched ahead of the tile itself. With
-// several, the first would wait for memory and the others leave it idle: so each fetches its share
-// of the panels that come next.
-SKEP_INLINE Ahead FetchAhead(const PackedMatrix& matrix, int64_t tile, int64_t tiles, bool first) {
+// With one tile the weights come from memory as one stream, fetched ahead of the tile itself. On
+// processors with spare pipes that stream only keeps up when a whole panel is under way to the
+// nearest cache, its scales with it, which lie behind its quants and are needed with the first.
+// With several tiles, the first would wait for memory and the others leave it idle: so each fetches
+// its share of the panels that come next.
+SKEP_INLINE Ahead FetchAhead(const GemmJob& job, const PackedMatrix& matrix, int64_t tile,
+                             int64_t tiles, bool first) {
   const int64_t blocks = BlocksOf(matrix.columns());
   const int64_t bytes = matrix.panel_bytes();
   if (tiles == 1 || (tile == 0 && first)) {
-    return {kPrefetchBytes, (bytes / blocks + 63) / 64 * 64};
+    const int64_t per_block = (bytes / blocks + 63) / 64 * 64;
+    if (!job.spare_pipes) return {kPrefetchBytes, per_block, /*near=*/false};
+    return {(SharesTiles(job) ? 2 : 1) * bytes + kPrefetchMargin, per_block, /*near=*/true};
   }
   const int64_t per_block = ((bytes + tiles * blocks - 1) / (tiles * blocks) + 63) / 64 * 64;
-  return {2 * bytes + tile * blocks * per_block, per_block};
+  return {2 * bytes + tile * blocks * per_block, per_block, /*near=*/false};
 }
 
 // The panels of a unit, of each matrix, decoded where that pays, and their tiles.
@@ -177,7 +183,7 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
         UnitResult result;
         for (int i = 0; i < panels.count; ++i) {
           const Ahead ahead =
-              FetchAhead(*panels.pairs[i].matrix, tile, tiles, /*first=*/unit == begin);
+              FetchAhead(job, *panels.pairs[i].matrix, tile, tiles, /*first=*/unit == begin);
           panels.tiles[i][TileSizeIndex(rows)](panels.views[i], blocks, x, result.y[i][0][0],
                                                ahead);
         }

@@ -148,11 +148,10 @@ SKEP_INLINE void Int8Tile(const PanelView* panel_list, int64_t blocks, const Act
     for (int m = 0; m < M; ++m) totals[p][m] = Zero();
   }
   int64_t fetched = ahead.offset;
-  const int64_t fetch_bytes = ahead.bytes_per_block;
   for (int64_t b = 0; b < blocks; ++b, x += kTileRows) {
     if constexpr (Reader::kFromMemory) {
-      for (int p = 0; p < P; ++p) Fetch(panels[p].quants + fetched, fetch_bytes);
-      fetched += fetch_bytes;
+      for (int p = 0; p < P; ++p) Fetch(panels[p].quants + fetched, ahead);
+      fetched += ahead.bytes_per_block;
     }
     if constexpr (Reader::kHalves) {
       TwoHalves<Reader>(panels, b, x, totals);

@@ -15,6 +15,7 @@ namespace skep::cpu::SKEP_CPU_NAMESPACE {
 // Packed weights come from memory as one forward stream, fetched this far ahead: past a panel's
 // quants into its scales and the next panel.
 inline constexpr int64_t kPrefetchBytes = 6144;
+inline constexpr int64_t kPrefetchMargin = 2048;  // or, see FetchAhead, a panel and this
 
 template <class Reader>
 SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
@@ -28,9 +29,14 @@ SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
 struct Ahead {
   int64_t offset = 0;
   int64_t bytes_per_block = 0;
+  bool near = false;  // into the first-level cache
 };
-SKEP_INLINE void Fetch(const uint8_t* from, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) PrefetchFar(from + i);
+SKEP_INLINE void Fetch(const uint8_t* from, const Ahead& ahead) {
+  if (ahead.near) {
+    for (int64_t i = 0; i < ahead.bytes_per_block; i += 64) Prefetch(from + i);
+  } else {
+    for (int64_t i = 0; i < ahead.bytes_per_block; i += 64) PrefetchFar(from + i);
+  }
 }
 
 // --- scales --------------------------------------------------------------------------------------
