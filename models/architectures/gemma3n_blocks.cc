@@ -35,6 +35,7 @@ std::vector<Activation*> Streams(Workspace& workspace, int64_t count, int64_t hi
 
 std::vector<at::Tensor*> ValuesOf(const std::vector<Activation*>& streams) {
   std::vector<at::Tensor*> values;
+  values.reserve(streams.size());
   for (Activation* stream : streams) values.push_back(&stream->values);
   return values;
 }

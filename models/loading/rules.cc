@@ -35,8 +35,8 @@ RowMap Compose(const RowMap& outer, const RowMap& inner) {
           [outer, inner](int64_t i) { return outer.row(inner.row(i)); }};
 }
 
-void AddWeightAndBias(std::string_view canonical, std::string_view file, std::optional<RowMap> rows,
-                      std::vector<WeightRule>& rules) {
+void AddWeightAndBias(std::string_view canonical, std::string_view file,
+                      const std::optional<RowMap>& rows, std::vector<WeightRule>& rules) {
   for (const char* suffix : {".weight", ".bias"}) {
     rules.push_back(
         {absl::StrCat(View(canonical), suffix), absl::StrCat(View(file), suffix), rows});

@@ -29,8 +29,8 @@ RowMap FromGroups(int64_t groups, int64_t first, int64_t count, int64_t group_ro
 RowMap Compose(const RowMap& outer, const RowMap& inner);
 
 // "<canonical>.weight" and "<canonical>.bias" under the same suffixes of `file`.
-void AddWeightAndBias(std::string_view canonical, std::string_view file, std::optional<RowMap> rows,
-                      std::vector<WeightRule>& rules);
+void AddWeightAndBias(std::string_view canonical, std::string_view file,
+                      const std::optional<RowMap>& rows, std::vector<WeightRule>& rules);
 
 // The same, in place of whatever rules there are for this canonical name.
 void ReplaceRule(std::string_view canonical, std::string_view file, std::vector<WeightRule>& rules);
