@@ -59,7 +59,7 @@ def started(command, ready_url, seconds=1200):
                     output.seek(0)
                     said = output.read().decode(errors="replace")[-2000:]
                     raise environment.Failed(f"{' '.join(command)}: did not start\n{said}")
-                time.sleep(0.2)
+                time.sleep(0.02)
             yield process
         finally:
             process.terminate()
@@ -88,22 +88,36 @@ def thread_seconds(process):
 class Skep:
     title = "Skep, gRPC"
 
-    def __init__(self, path, threads):
+    def __init__(self, path, threads, options=()):
         self.threads = threads
         self.grpc, self.metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.command = [environment.SKEP, "serve", "--model", path, "--threads", threads,
                         "--kv-cache-memory", f"{engines.CACHE_GIB}GiB", "--max-sequences",
                         MOST_STREAMS, "--grpc-address", self.grpc, "--metrics-address",
-                        self.metrics]
+                        self.metrics, *options]
+
+    @contextlib.contextmanager
+    def started(self):
+        """Yields this server, running and ready; its process is `process`."""
+        with started(self.command, f"http://{self.metrics}/readyz") as self.process:
+            yield self
+
+    def bench(self, prompt, generate, streams):
+        """What `skep bench` says of so many streams at the running server."""
+        return json.loads(environment.run(
+            [environment.SKEP, "bench", "--json", "--target", self.grpc, "--prompt-tokens", prompt,
+             "--generate-tokens", generate, "--concurrency", streams]))["runs"][0]
+
+    def first_token_seconds(self):
+        return self.bench(32, 2, 1)["ttft_seconds"]["p50"]
 
     def measure(self, streams):
         figures = {}
-        with started(self.command, f"http://{self.metrics}/readyz") as process:
+        with self.started():
+            process = self.process
             for n in streams:
                 before = self._costs(process)
-                run = json.loads(environment.run(
-                    [environment.SKEP, "bench", "--json", "--target", self.grpc, "--prompt-tokens",
-                     PROMPT, "--generate-tokens", GENERATE, "--concurrency", n]))["runs"][0]
+                run = self.bench(PROMPT, GENERATE, n)
                 figures.update(figures_of(run, n, run["requests_per_second"] * GENERATE))
                 figures.update(self._outside(before, self._costs(process), n))
             figures["memory"] = peak_memory(process)
@@ -148,9 +162,18 @@ class LlamaServer:
                         8192, "--parallel", 32, "-fa", "on", "--host", "127.0.0.1", "--port",
                         self.port]
 
+    @contextlib.contextmanager
+    def started(self):
+        with started(self.command, f"http://127.0.0.1:{self.port}/health") as self.process:
+            yield self
+
+    def first_token_seconds(self):
+        return llama_server.load(self.port, 1, 32, 2)["ttft_seconds"]["p50"]
+
     def measure(self, streams):
         figures = {}
-        with started(self.command, f"http://127.0.0.1:{self.port}/health") as process:
+        with self.started():
+            process = self.process
             llama_server.load(self.port, 1, 32, 4)  # not counted, as in skep bench
             for n in streams:
                 run = llama_server.load(self.port, n, PROMPT, GENERATE)
