@@ -52,6 +52,7 @@ int64_t UsualCacheBytes(const ConfigView& config) {
 
 std::string ByBytes(const std::map<std::string, uint64_t>& bytes_of) {
   std::vector<std::pair<uint64_t, std::string>> kinds;
+  kinds.reserve(bytes_of.size());
   for (const auto& [name, bytes] : bytes_of) kinds.emplace_back(bytes, name);
   std::sort(kinds.rbegin(), kinds.rend());
   return absl::StrJoin(kinds, "+",

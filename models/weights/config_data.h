@@ -14,7 +14,7 @@
 namespace skep::models {
 
 struct ConfigView::Data {
-  Data() = default;
+  Data() noexcept(false) = default;
   Data(const Data&) = delete;  // `text` points into `config`
   Data& operator=(const Data&) = delete;
 

@@ -283,8 +283,9 @@ bool Collect(const json* value, Convert convert, std::vector<T>& list) {
   if (value == nullptr) return true;
   const auto add = [&](const json& element) {
     std::optional<T> converted = convert(element);
-    if (converted.has_value()) list.push_back(*std::move(converted));
-    return converted.has_value();
+    if (!converted.has_value()) return false;
+    list.push_back(*std::move(converted));
+    return true;
   };
   if (!value->is_array()) return add(*value);
   return std::all_of(value->begin(), value->end(), add);

@@ -253,9 +253,8 @@ absl::Status CopyPartialRotary(const GgufFile& gguf, const std::string& prefix, 
     return found != config.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
   };
   int64_t head_dim = number("head_dim");
-  if (head_dim == 0 && number("num_attention_heads") > 0) {
-    head_dim = number("hidden_size") / number("num_attention_heads");
-  }
+  const int64_t heads = number("num_attention_heads");
+  if (head_dim == 0 && heads > 0) head_dim = number("hidden_size") / heads;
   if (head_dim <= 0) return absl::OkStatus();
   config["partial_rotary_factor"] = static_cast<double>(*rotated) / static_cast<double>(head_dim);
   return absl::OkStatus();

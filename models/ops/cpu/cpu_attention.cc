@@ -4,7 +4,6 @@
 namespace skep::models {
 
 using cpu::AttentionJob;
-using cpu::GemmJob;
 
 void CpuOps::FinishHeads(const QkvArguments& a, const NormWeights* norm, int64_t heads, int64_t row,
                          float* x) const {
