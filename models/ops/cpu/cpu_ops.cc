@@ -22,6 +22,9 @@ using cpu::PackedMatrix;
 
 // What a thread packs of a matrix before it takes more.
 constexpr int64_t kPanelsAtOnce = 8;
+// Few rows: weights that are worth claiming by themselves. A chunk begins without what would have
+// been fetched ahead for it, and takes turns at a counter.
+constexpr int64_t kFewRowsChunkBytes = 512 << 10;
 
 std::string CpuOps::name() const {
   return absl::StrCat("cpu (", std::string(cpu::CpuLevelName(kernels_.level)), ", ",
@@ -205,15 +208,20 @@ void CpuOps::Norm(const at::Tensor& x, const NormWeights& norm, int64_t rows, Ac
 }
 
 void CpuOps::RunGemms(std::span<GemmJob> jobs) {
-  int64_t units = 0;
+  int64_t units = 0, bytes = 0, rows = 0;
   bool all_int8 = true;
   for (GemmJob& job : jobs) {
     job.spare_pipes = spare_pipes_;
     units += cpu::UnitsOf(*job.matrix);
+    bytes += job.matrix->bytes() * (job.second == nullptr ? 1 : 2);
+    rows = std::max(rows, job.rows);
     all_int8 = all_int8 && cpu::IsInt8(job.matrix->format());
   }
   // Float kernels repack their activations for each chunk: one chunk a thread.
-  const int64_t chunks = pool_.threads() * (all_int8 ? 4 : 1);
+  int64_t chunks = pool_.threads() * (all_int8 ? 4 : 1);
+  if (rows <= cpu::kTileRows) {
+    chunks = std::clamp<int64_t>(bytes / kFewRowsChunkBytes, pool_.threads(), chunks);
+  }
   pool_.ParallelFor(units, (units + chunks - 1) / chunks,
                     [&](int64_t begin, int64_t end, int thread) {
                       int64_t first = 0;
