@@ -134,11 +134,11 @@ RequestOutput::Outcome RequestOutput::AddToken(OutputMessage& message) {
     sequence.output.AppendSilent();
     End(sequence, message.reason, message.stop_token, /*by_stop_string=*/false, delta);
   } else if (sequence.output.Append(message.token, text)) {
-    AddText(sequence, std::move(text), delta);
+    AddText(sequence, text, delta);
     End(sequence, FinishReason::kStop, /*stop_token=*/-1, /*by_stop_string=*/true, delta);
     outcome.stop = StopFound{.index = message.index, .tokens = sequence.output.tokens()};
   } else {
-    AddText(sequence, std::move(text), delta);
+    AddText(sequence, text, delta);
     if (message.reason != FinishReason::kNone) {
       End(sequence, message.reason, /*stop_token=*/-1, /*by_stop_string=*/false, delta);
     }
@@ -156,7 +156,7 @@ void RequestOutput::Finish(OutputMessage& message) {
   if (announced_) live_.stream->Push(std::move(delta));
 }
 
-void RequestOutput::AddText(Sequence& sequence, std::string text, OutputDelta& delta) {
+void RequestOutput::AddText(Sequence& sequence, const std::string& text, OutputDelta& delta) {
   if (sequence.parser == nullptr) {
     delta.text += text;
     return;
@@ -175,7 +175,7 @@ void RequestOutput::End(Sequence& sequence, FinishReason reason, TokenId stop_to
       reason = FinishReason::kStop;
       stop_token = -1;
     }
-    AddText(sequence, std::move(text), delta);
+    AddText(sequence, text, delta);
   }
   if (sequence.parser != nullptr) {
     ParsedOutput parsed;

@@ -95,7 +95,7 @@ class RequestOutput final {
   void AddPooled(OutputMessage& message);
   void Finish(OutputMessage& message);
   // Adds the next text of a sequence to `delta`, taken apart where that is asked for.
-  static void AddText(Sequence& sequence, std::string text, OutputDelta& delta);
+  static void AddText(Sequence& sequence, const std::string& text, OutputDelta& delta);
   // Fills in how a sequence ended and marks it so.
   void End(Sequence& sequence, FinishReason reason, TokenId stop_token, bool by_stop_string,
            OutputDelta& delta);
