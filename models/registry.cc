@@ -12,19 +12,20 @@ namespace skep::models {
 namespace {
 
 const std::array kArchitectures = {
-    architectures::BigCode(),    architectures::ChatGlm(),    architectures::DeepseekMoe(),
-    architectures::DeepseekV2(), architectures::Falcon(),     architectures::Gemma(),
-    architectures::Gemma2(),     architectures::Gemma3(),     architectures::Gemma3n(),
-    architectures::Glm(),        architectures::Glm4(),       architectures::Glm4Moe(),
-    architectures::Gpt2(),       architectures::GptJ(),       architectures::GptNeoX(),
-    architectures::GptOss(),     architectures::Granite(),    architectures::GraniteMoe(),
-    architectures::Helium(),     architectures::Llama(),      architectures::Llama4(),
-    architectures::MiniMaxM2(),  architectures::ModernBert(), architectures::Mpt(),
-    architectures::Olmo(),       architectures::Olmo2(),      architectures::Olmoe(),
-    architectures::Persimmon(),  architectures::Phi(),        architectures::Phi3(),
-    architectures::PhiMoe(),     architectures::Qwen2(),      architectures::Qwen2Moe(),
-    architectures::Qwen3(),      architectures::Qwen3Moe(),   architectures::SmolLm3(),
-    architectures::StableLm(),   architectures::Starcoder2(),
+    architectures::BigCode(),    architectures::ChatGlm(),     architectures::Cohere(),
+    architectures::Cohere2(),    architectures::DeepseekMoe(), architectures::DeepseekV2(),
+    architectures::Falcon(),     architectures::Gemma(),       architectures::Gemma2(),
+    architectures::Gemma3(),     architectures::Gemma3n(),     architectures::Glm(),
+    architectures::Glm4(),       architectures::Glm4Moe(),     architectures::Gpt2(),
+    architectures::GptJ(),       architectures::GptNeoX(),     architectures::GptOss(),
+    architectures::Granite(),    architectures::GraniteMoe(),  architectures::Helium(),
+    architectures::Llama(),      architectures::Llama4(),      architectures::MiniMaxM2(),
+    architectures::ModernBert(), architectures::Mpt(),         architectures::Olmo(),
+    architectures::Olmo2(),      architectures::Olmoe(),       architectures::Persimmon(),
+    architectures::Phi(),        architectures::Phi3(),        architectures::PhiMoe(),
+    architectures::Qwen2(),      architectures::Qwen2Moe(),    architectures::Qwen3(),
+    architectures::Qwen3Moe(),   architectures::SmolLm3(),     architectures::StableLm(),
+    architectures::Starcoder2(),
 };
 
 }  // namespace

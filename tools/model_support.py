@@ -50,6 +50,9 @@ DETAILS = """
 * **phi3** covers Phi-3, 3.5, 4 and Phi-4-mini. Skep applies the window that GGUF files store;
   llama.cpp does not.
 * **starcoder2**: GGUF files do not store the window: there every layer sees everything.
+* **cohere** covers Command-R, Command-R+ and Aya, whose context is `model_max_length` where a file has
+  it; **cohere2** Command-R7B and Command-A. GGUF has no form for scaled RoPE and for a head of its own,
+  and of cohere2 for biases and `layer_types`: there every fourth layer sees everything, without RoPE.
 * **smollm3**: GGUF files do not store which layers have no RoPE: it is every fourth, without a window.
 * **olmo2** covers OLMo 3 too. **olmoe**: GGUF files do not store `clip_qkv`.
 * **glm** covers GLM-4-9B, and **chatglm** the same with ChatGLM2 and 3 and CodeGeeX4, under the names

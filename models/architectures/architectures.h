@@ -9,6 +9,8 @@ namespace skep::models::architectures {
 
 Architecture BigCode();
 Architecture ChatGlm();
+Architecture Cohere();
+Architecture Cohere2();
 Architecture DeepseekMoe();
 Architecture DeepseekV2();
 Architecture Falcon();

@@ -252,8 +252,8 @@ absl::Status CopyPartialRotary(const GgufFile& gguf, const std::string& prefix, 
     const auto found = config.find(name);
     return found != config.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
   };
-  int64_t head_dim = number("head_dim");
   const int64_t heads = number("num_attention_heads");
+  int64_t head_dim = number("head_dim");
   if (head_dim == 0 && heads > 0) head_dim = number("hidden_size") / heads;
   if (head_dim <= 0) return absl::OkStatus();
   config["partial_rotary_factor"] = static_cast<double>(*rotated) / static_cast<double>(head_dim);
@@ -330,7 +330,7 @@ void AddWhatTensorsTell(const GgufFile& gguf, std::string_view architecture, jso
     config["use_parallel_residual"] = !has("blk.0.ffn_norm.weight");
   } else if (architecture == "falcon") {
     config["num_ln_in_parallel_attn"] = has("blk.0.attn_norm_2.weight") ? 2 : 1;
-  } else if (architecture == "glm4moe") {
+  } else if (architecture == "glm4moe" || architecture == "command-r") {
     config["use_qk_norm"] = has("blk.0.attn_q_norm.weight");
   }
 }

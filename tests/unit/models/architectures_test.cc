@@ -16,15 +16,20 @@ constexpr char kShape[] =
     R"("hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "vocab_size": 384,
        "num_attention_heads": 4, "head_dim": 16, "max_position_embeddings": 256)";
 
-// The status of a model of this type with the usual shape and these keys.
-absl::Status Check(const std::string& model_type, const std::string& keys) {
+// The plan of a model of this type with the usual shape and these keys.
+absl::StatusOr<architectures::DecoderPlan> Plan(const std::string& model_type,
+                                                const std::string& keys) {
   const std::string config = "{\"model_type\": \"" + model_type + "\", " + kShape +
                              (keys.empty() ? "" : ", " + keys) + "}";
   const auto view = ConfigView::FromJson(config, /*generation=*/"", "config.json");
   if (!view.ok()) return view.status();
   const auto architecture = FindArchitecture(*view);
   if (!architecture.ok()) return architecture.status();
-  return (*architecture)->plan(*view).status();
+  return (*architecture)->plan(*view);
+}
+
+absl::Status Check(const std::string& model_type, const std::string& keys) {
+  return Plan(model_type, keys).status();
 }
 
 struct Refusal {
@@ -53,6 +58,15 @@ TEST(ArchitecturesTest, RefuseWhatTheyDoNotImplement) {
       {"glm4", R"("mrope_section": [2, 3, 3])", "RoPE in sections (mrope_section)"},
       {"ministral", R"("layer_types": ["full_attention", "chunked_attention"])",
        "layer_types: 'chunked_attention' is not supported"},
+      {"cohere", R"("use_parallel_block": false)", "use_parallel_block false is not supported"},
+      {"cohere", R"("use_gated_activation": false)", "use_gated_activation false is not"},
+      {"cohere", R"("position_embedding_type": "alibi")", "position_embedding_type 'alibi'"},
+      {"cohere", R"("rotary_pct": 0.5)", "partial_rotary_factor = 0.5 is not supported"},
+      {"cohere", R"("rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.5})",
+       "rope_parameters.partial_rotary_factor = 0.5 is not supported"},
+      {"cohere2", R"("order_of_interleaved_layers": "global_attn_first")", "'global_attn_first'"},
+      {"cohere2", R"("use_qk_norm": true)", "use_qk_norm true is not supported"},
+      {"cohere2", R"("layer_types": ["full_attention", "linear"])", "layer_types: 'linear'"},
   };
   for (const Refusal& refusal : refusals) {
     const absl::Status status = Check(refusal.model_type, refusal.keys);
@@ -109,9 +123,29 @@ TEST(ArchitecturesTest, RefuseValuesThatCannotBe) {
 TEST(ArchitecturesTest, TakeTheUsualShape) {
   for (const char* model_type :
        {"gemma", "phi3", "granite", "olmo", "olmo2", "glm", "glm4", "chatglm", "starcoder2",
-        "smollm3", "helium", "stablelm", "persimmon", "ministral"}) {
+        "smollm3", "helium", "stablelm", "persimmon", "ministral", "cohere", "cohere2"}) {
     EXPECT_TRUE(Check(model_type, "").ok()) << model_type << ": " << Check(model_type, "");
   }
+}
+
+// What transformers fills in, of Cohere's files that are silent.
+TEST(ArchitecturesTest, CohereHasDefaultsOfItsOwn) {
+  const auto first = Plan("cohere", R"("model_max_length": 131072)");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->max_positions, 131072);
+  EXPECT_EQ(first->ropes.at("rope").parameters.theta, 500000);
+  EXPECT_EQ(first->decoder.logits_multiplier, 0.0625f);
+  EXPECT_TRUE(first->decoder.tied_head);
+  const auto second = Plan("cohere2", R"("use_embedding_sharing": false,
+                                         "layer_types": ["sliding_attention", "full_attention"])");
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(second->max_positions, 256);
+  EXPECT_EQ(second->ropes.at("rope").parameters.theta, 10000);
+  EXPECT_FALSE(second->decoder.tied_head);
+  EXPECT_EQ(second->layers[0].attention.window, 4096);
+  EXPECT_EQ(second->layers[0].attention.rope, "rope");
+  EXPECT_EQ(second->layers[1].attention.window, 0);
+  EXPECT_EQ(second->layers[1].attention.rope, "");
 }
 
 }  // namespace
