@@ -95,9 +95,10 @@ enum class Truncation {
 struct EmbeddingRequest {
   std::string request_id;  // as in GenerationRequest
   std::vector<Prompt> inputs;
-  std::optional<Pooling> pooling;     // unset: kLast of models that generate, kMean of encoders
+  std::optional<Pooling> pooling;     // unset: ModelInfo::embedding_defaults
   std::optional<int32_t> dimensions;  // keep the first so many values; unset: all
-  bool normalize = true;              // to the length 1, once the dimensions are chosen
+  // To the length 1, once the dimensions are chosen. Unset: ModelInfo::embedding_defaults.
+  std::optional<bool> normalize;
   Truncation truncation = Truncation::kNone;
 
   int32_t priority = 0;

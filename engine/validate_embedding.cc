@@ -58,9 +58,9 @@ absl::StatusOr<EmbeddingParams> Validate(const EmbeddingRequest& request,
   CheckRequestId(request.request_id, check);
   CheckInputs(request, context, check);
   EmbeddingParams params;
-  params.pooling = request.pooling.value_or(model.generates ? Pooling::kLast : Pooling::kMean);
+  params.pooling = request.pooling.value_or(model.embedding_defaults.pooling);
   params.dimensions = request.dimensions.value_or(static_cast<int32_t>(model.hidden_size));
-  params.normalize = request.normalize;
+  params.normalize = request.normalize.value_or(model.embedding_defaults.normalize);
   params.truncation = request.truncation;
   check.Require(params.dimensions >= 1 && params.dimensions <= model.hidden_size, "dimensions",
                 params.dimensions, absl::StrCat("1 to ", model.hidden_size));

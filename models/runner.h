@@ -25,6 +25,12 @@ struct SamplingDefaults {
   std::optional<float> repetition_penalty;
 };
 
+// What becomes of hidden states where a request for embeddings does not say.
+struct EmbeddingDefaults {
+  Pooling pooling = Pooling::kLast;
+  bool normalize = true;
+};
+
 // Facts about the loaded model. Fixed once the runner exists.
 struct ModelInfo {
   std::string name;          // general.name, or the file's or folder's name
@@ -40,6 +46,7 @@ struct ModelInfo {
   int64_t weight_bytes = 0;
   std::vector<TokenId> eos_token_ids;  // from generation_config.json and config.json; may be empty
   SamplingDefaults sampling_defaults;
+  EmbeddingDefaults embedding_defaults;
   // Attention looks ahead within a prompt: a prompt is computed in one step, all of it, and no
   // other sequence can take over its keys and values.
   bool whole_prompts = false;

@@ -67,6 +67,10 @@ DETAILS = """
 * **modern_bert** is an encoder: it gives hidden states, and for `ModernBertForMaskedLM` the scores of
   tokens at every place; heads that classify are refused. GGUF files keep the encoder alone. Skep uses
   the exact GELU, llama.cpp its tanh approximation.
+* How embeddings are made by default is read from `modules.json` of sentence-transformers and the
+  configuration of its pooling module (`mean`, `cls` and `lasttoken`; vectors have the length 1 where there
+  is a `Normalize` module), and from GGUF's `pooling_type`. Models with other modes or modules, such as
+  `Dense`, are refused.
 * **modern_bert** and the first ChatGLM look ahead within a prompt: it is read in one step, so
   `--max-batch-tokens` bounds its length.
 * **glm4_moe** (GLM-4.5, 4.6): layers for multi-token prediction are left out.

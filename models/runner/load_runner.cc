@@ -18,6 +18,7 @@
 #include "models/runner/loaded_model.h"
 #include "models/runner/local_runner.h"
 #include "models/runner/memory.h"
+#include "models/weights/embedding_config.h"
 #include "models/weights/model_files.h"
 #include "models/weights/text.h"
 
@@ -65,6 +66,24 @@ absl::StatusOr<SamplingDefaults> ReadSamplingDefaults(const ConfigView& config) 
   return defaults;
 }
 
+absl::StatusOr<EmbeddingDefaults> ReadEmbeddingDefaults(const ModelFiles& files, bool generates) {
+  SKEP_ASSIGN_OR_RETURN(const EmbeddingConfig config, ReadEmbeddingConfig(files));
+  EmbeddingDefaults defaults;
+  defaults.normalize = config.normalize.value_or(true);
+  switch (config.pooling.value_or(generates ? PoolingMode::kLastToken : PoolingMode::kMeanTokens)) {
+    case PoolingMode::kLastToken:
+      defaults.pooling = Pooling::kLast;
+      break;
+    case PoolingMode::kMeanTokens:
+      defaults.pooling = Pooling::kMean;
+      break;
+    case PoolingMode::kClsToken:
+      defaults.pooling = Pooling::kFirst;
+      break;
+  }
+  return defaults;
+}
+
 // How far sequences can grow. Most scalings of RoPE count their stretch in the plan's positions
 // already.
 int64_t ContextLength(const architectures::DecoderPlan& plan, const RunnerOptions& options) {
@@ -101,6 +120,7 @@ absl::Status ReadInfo(const std::string& path, const ModelFiles& files,
     if (id >= 0 && id < (int64_t{1} << 31)) info.eos_token_ids.push_back(static_cast<TokenId>(id));
   }
   SKEP_ASSIGN_OR_RETURN(info.sampling_defaults, ReadSamplingDefaults(config));
+  SKEP_ASSIGN_OR_RETURN(info.embedding_defaults, ReadEmbeddingDefaults(files, plan.generates));
   return absl::OkStatus();
 }
 
@@ -212,7 +232,8 @@ std::vector<std::string> SupportedArchitectures() {
 absl::Status CheckSupported(const std::string& path) {
   SKEP_ASSIGN_OR_RETURN(const ModelFiles files, OpenModel(path));
   SKEP_ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(files.config));
-  return architecture->plan(files.config).status();
+  SKEP_RETURN_IF_ERROR(architecture->plan(files.config).status());
+  return ReadEmbeddingConfig(files).status();
 }
 
 }  // namespace skep::models

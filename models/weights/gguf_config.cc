@@ -63,6 +63,7 @@ constexpr KeyPair kCommonKeys[] = {
     {"logit_scale", "logits_scaling"},
     {"attention.clamp_kqv", "clip_qkv"},
     {"attention.max_alibi_bias", "max_alibi_bias"},
+    {"pooling_type", "pooling_type"},
     {"use_parallel_residual", "use_parallel_residual"},
     {"rope.scaling.finetuned", "rope_finetuned"},
     {"rope.dimension_sections", "mrope_section"},

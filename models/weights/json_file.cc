@@ -38,18 +38,13 @@ int Depth(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::string_view name) {
+absl::StatusOr<nlohmann::json> ParseJson(std::string_view text, std::string_view name) {
   if (Depth(text) > kMaxDepth) {
     return absl::InvalidArgumentError(
         absl::StrCat(Quoted(name), ": nested deeper than ", kMaxDepth, " levels"));
   }
   try {
-    nlohmann::json json = nlohmann::json::parse(text.begin(), text.end());
-    if (!json.is_object()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(Quoted(name), ": is ", json.type_name(), ", expected an object"));
-    }
-    return json;
+    return nlohmann::json::parse(text.begin(), text.end());
   } catch (const nlohmann::json::parse_error& error) {
     return absl::InvalidArgumentError(
         absl::StrCat(Quoted(name), ": no valid JSON at byte ", error.byte));
@@ -57,6 +52,13 @@ absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::strin
     // Numbers beyond a double.
     return absl::InvalidArgumentError(absl::StrCat(Quoted(name), ": has a number out of range"));
   }
+}
+
+absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::string_view name) {
+  absl::StatusOr<nlohmann::json> json = ParseJson(text, name);
+  if (!json.ok() || json->is_object()) return json;
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quoted(name), ": is ", json->type_name(), ", expected an object"));
 }
 
 }  // namespace skep::models

@@ -14,8 +14,10 @@ namespace skep::models {
 
 inline constexpr uint64_t kMaxJsonFileBytes = 256u << 20;
 
-// Parses an object. Nesting beyond 64 levels, anything that is not JSON, or not an object:
-// InvalidArgument. `name` is used in messages. As in Python, the last of equal keys wins.
+// Nesting beyond 64 levels, and anything that is not JSON: InvalidArgument. `name` is used in
+// messages. As in Python, the last of equal keys wins.
+absl::StatusOr<nlohmann::json> ParseJson(std::string_view text, std::string_view name);
+// The same; InvalidArgument too if it is no object.
 absl::StatusOr<nlohmann::json> ParseJsonObject(std::string_view text, std::string_view name);
 
 }  // namespace skep::models

@@ -40,7 +40,7 @@ struct EmbedOptions {
   std::string pooling;  // empty: the model's
   std::string truncation = "none";
   std::optional<int32_t> dimensions;
-  bool no_normalize = false;
+  std::optional<bool> normalize;
   bool json = false;
 };
 
@@ -96,7 +96,7 @@ int Embed(const EmbedOptions& options) {
   if (!options.pooling.empty()) request.pooling = Poolings().at(options.pooling);
   request.truncation = Truncations().at(options.truncation);
   request.dimensions = options.dimensions;
-  request.normalize = !options.no_normalize;
+  request.normalize = options.normalize;
 
   absl::StatusOr<std::unique_ptr<engine::Engine>> engine = OpenLocalEngine(options.model);
   if (!engine.ok()) return Fail(engine.status());
@@ -126,7 +126,7 @@ void AddEmbedCommand(CLI::App& app, Run& run) {
   command
       ->add_option("--pooling", options->pooling,
                    "Which tokens' states count: the last one's, the mean, the first one's (cls). "
-                   "Default: last; of an encoder, mean")
+                   "Default: as the model's files say, else last; of an encoder, mean")
       ->check(CLI::IsMember(Poolings()));
   command
       ->add_option(
@@ -135,7 +135,14 @@ void AddEmbedCommand(CLI::App& app, Run& run) {
       ->check(CLI::IsMember(Truncations()))
       ->capture_default_str();
   command->add_option("--dimensions", options->dimensions, "Keep the first so many values");
-  command->add_flag("--no-normalize", options->no_normalize, "Do not scale to the length 1");
+  // No flag of an optional: that gives it a value whether the flag is there or not.
+  CLI::Option* const normalize = command->add_flag_callback(
+      "--normalize", [options] { options->normalize = true; },
+      "Scale to the length 1. Default: as the model's files say, else it is done");
+  command
+      ->add_flag_callback(
+          "--no-normalize", [options] { options->normalize = false; }, "Do not scale")
+      ->excludes(normalize);
   command->add_flag("--json", options->json, "Print one JSON object");
   command->callback([options, &run] { run = [options] { return Embed(*options); }; });
 }

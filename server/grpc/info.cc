@@ -15,6 +15,18 @@ void FillDefaults(const SamplingDefaults& from, v1::SamplingOptions& to) {
   if (from.repetition_penalty.has_value()) to.set_repetition_penalty(*from.repetition_penalty);
 }
 
+v1::Pooling FromPooling(Pooling pooling) {
+  switch (pooling) {
+    case Pooling::kLast:
+      return v1::POOLING_LAST;
+    case Pooling::kMean:
+      return v1::POOLING_MEAN;
+    case Pooling::kFirst:
+      return v1::POOLING_CLS;
+  }
+  return v1::POOLING_UNSPECIFIED;
+}
+
 void FillLimits(const ServiceOptions& options, v1::RequestLimits& out) {
   out.set_max_sequences_per_request(options.engine.max_n);
   out.set_max_stop_strings(options.engine.max_stop_strings);
@@ -63,6 +75,8 @@ void FillModelInfo(const ServiceOptions& options, const ModelInfo& model,
   out.set_tool_call_format(std::string(format.tool_call_name()));
   out.set_reasoning_format(std::string(format.reasoning_name()));
   out.set_generates(model.generates);
+  out.set_default_pooling(FromPooling(model.embedding_defaults.pooling));
+  out.set_default_normalize(model.embedding_defaults.normalize);
 }
 
 void FillServerInfo(const ServiceOptions& options, absl::Time start_time, const ModelInfo& model,

@@ -29,13 +29,14 @@ def values(answer):
     return np.array([embedding.values for embedding in answer.embeddings], np.float32)
 
 
-@pytest.fixture(scope="module", params=["llama_tied", "gemma3", "gpt2"])
+@pytest.fixture(scope="module", params=["llama_tied", "gemma3", "gpt2", "modern_bert_encoder"])
 def golden(binary, request):
     """(a server of a tiny model, what transformers makes of its sequences)"""
     index = json.loads((GOLDEN / "index.json").read_text())
     model = next(model for model in index["models"] if model["name"] == request.param)
+    step = 64 if "bert" in request.param else 16  # an encoder reads the longest sequence at once
     with Server(binary, str(GOLDEN / request.param), "--kv-cache-type", "f32", "--max-sequences", "4",
-                "--max-batch-tokens", "16") as running:
+                "--max-batch-tokens", str(step)) as running:
         yield running, model
 
 
@@ -54,8 +55,23 @@ def test_embeddings_are_transformers(golden, pooling):
 
     cut = expected[:, :16]
     cut = cut / np.linalg.norm(cut, axis=1, keepdims=True)
-    short = embed(server, *inputs, pooling=POOLINGS[pooling], dimensions=16)
+    short = embed(server, *inputs, pooling=POOLINGS[pooling], dimensions=16, normalize=True)
     np.testing.assert_allclose(values(short), cut, atol=1e-4)
+
+
+def test_a_call_that_does_not_say_gets_what_the_files_say(golden):
+    server, model = golden
+    info = server.stub.GetModelInfo(pb.GetModelInfoRequest())
+    assert info.default_pooling == POOLINGS[model["pooling"]]
+    assert info.default_normalize == model["normalize"]
+    inputs = [pb.EmbedInput(token_ids=pb.TokenIds(ids=sequence["tokens"]))
+              for sequence in model["sequences"]]
+    said = embed(server, *inputs, pooling=info.default_pooling, normalize=info.default_normalize)
+    assert (values(embed(server, *inputs)) == values(said)).all()
+    expected = np.array([sequence[model["pooling"]] for sequence in model["sequences"]])
+    if model["normalize"]:
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(values(said), expected, rtol=1e-3, atol=1e-4 * abs(expected).max())
 
 
 def test_text_ids_and_chat_are_prompts(server):

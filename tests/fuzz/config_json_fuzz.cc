@@ -1,7 +1,9 @@
-// config.json and generation_config.json.
+// config.json and generation_config.json; sentence-transformers' modules.json and the configuration
+// of its pooling module.
 #include <string_view>
 
 #include "models/weights/config_view.h"
+#include "models/weights/embedding_config.h"
 #include "tests/fuzz/config_checks.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -15,5 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     skep::fuzz::CheckConfig(config->Generation());
     skep::fuzz::CheckConfig(*config);
   }
+  // That nothing fails is all there is to hold.
+  (void)skep::models::ParseModules(text, "modules.json");
+  (void)skep::models::ParsePooling(text, "1_Pooling/config.json");
   return 0;
 }

@@ -65,4 +65,11 @@ def write_configs():
     write("config_json", "yarn.json", dump(
         {"rope_scaling": {"rope_type": "yarn", "factor": 40, "mscale": 1.0, "mscale_all_dim": 0.7, "beta_fast": 32,
                           "beta_slow": 1, "truncate": False, "original_max_position_embeddings": 4096}}))
+    write("config_json", "modules.json", dump([
+        {"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"idx": 2, "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]))
+    write("config_json", "pooling.json", dump(
+        {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False, "pooling_mode": "cls",
+         "include_prompt": True}))
     write("config_json", "generation.json", dump({"temperature": 0.6, "top_k": 50, "eos_token_id": [2, 7, 2]}))

@@ -21,7 +21,8 @@ class ModernBertModel(transformers.ModernBertModel):
 
     def forward(self, tokens, use_cache=False):
         hidden = super().forward(tokens).last_hidden_state
-        return types.SimpleNamespace(logits=hidden @ self.embeddings.tok_embeddings.weight.T)
+        return types.SimpleNamespace(last_hidden_state=hidden,
+                                     logits=hidden @ self.embeddings.tok_embeddings.weight.T)
 
 
 def encoder(config):

@@ -71,8 +71,11 @@ TEST_F(ValidateEmbeddingTest, FillsDefaults) {
   EXPECT_EQ(params->pooling, Pooling::kLast);
   EXPECT_EQ(params->dimensions, model_.hidden_size);
   EXPECT_TRUE(params->normalize);
-  model_.generates = false;
+  model_.embedding_defaults = {.pooling = Pooling::kMean, .normalize = false};
   EXPECT_EQ(Run()->pooling, Pooling::kMean);
+  EXPECT_FALSE(Run()->normalize);
+  request_.normalize = true;
+  EXPECT_TRUE(Run()->normalize);
   request_.pooling = Pooling::kFirst;
   request_.normalize = false;
   request_.dimensions = 2;

@@ -55,7 +55,7 @@ std::vector<double> Naive(const Ids& ids, Pooling pooling, const EmbeddingReques
     if (pooling == Pooling::kMean) value /= static_cast<double>(ids.size());
     squares += value * value;
   }
-  for (double& value : values) value /= request.normalize ? std::sqrt(squares) : 1.0;
+  for (double& value : values) value /= request.normalize.value_or(true) ? std::sqrt(squares) : 1.0;
   return values;
 }
 
@@ -352,6 +352,7 @@ EngineSetup EncoderSetup() {
   EngineSetup setup;
   setup.model.whole_prompts = true;
   setup.model.generates = false;
+  setup.model.embedding_defaults.pooling = Pooling::kMean;
   return setup;
 }
 

@@ -78,7 +78,7 @@ TEST(ToEmbeddingRequestTest, WhatIsUnsetStaysUnset) {
   EXPECT_EQ(std::get<engine::TextPrompt>(request->inputs.at(0)).text, "hi");
   EXPECT_FALSE(request->pooling.has_value());
   EXPECT_FALSE(request->dimensions.has_value());
-  EXPECT_TRUE(request->normalize);
+  EXPECT_FALSE(request->normalize.has_value());
   EXPECT_EQ(request->truncation, engine::Truncation::kNone);
 }
 
@@ -93,7 +93,7 @@ TEST(ToEmbeddingRequestTest, EveryFieldArrives) {
   EXPECT_THAT(std::get<engine::TokenPrompt>(request->inputs.at(0)).ids, ElementsAre(3, 1));
   EXPECT_FALSE(std::get<engine::ChatPrompt>(request->inputs.at(1)).add_generation_prompt);
   EXPECT_EQ(request->pooling, Pooling::kFirst);
-  EXPECT_FALSE(request->normalize);
+  EXPECT_EQ(request->normalize, false);
   EXPECT_EQ(request->dimensions, 0);
   EXPECT_EQ(request->truncation, engine::Truncation::kStart);
   EXPECT_EQ(request->priority, -2);

@@ -196,6 +196,8 @@ TEST_F(NetworkTest, InfoIsTheServers) {
   EXPECT_EQ(model.vocab_size(), static_cast<uint32_t>(engine::FakeVocabSize()));
   EXPECT_EQ(model.context_length(), 1024u);
   EXPECT_TRUE(model.generates());
+  EXPECT_EQ(model.default_pooling(), v1::POOLING_LAST);
+  EXPECT_TRUE(model.default_normalize());
   EXPECT_THAT(model.eos_token_ids(), ElementsAre(engine::kFakeEos));
   v1::GetServerInfoResponse server;
   grpc::ClientContext second;
