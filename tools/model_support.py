@@ -7,8 +7,10 @@
 import argparse
 import collections
 import json
+import math
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +24,9 @@ ALIASES = {"mistral": "llama", "ministral": "llama", "ministral3": "llama", "gem
            "granitemoeshared": "granitemoe", "olmo3": "olmo2", "deepseek_v3": "deepseek_v2",
            "glm4_moe_lite": "deepseek_v2", "gpt_bigcode": "bigcode", "gptj": "gpt_j",
            "llama4_text": "llama4", "phimoe": "phi_moe", "deepseek": "deepseek_moe",
-           "modernbert": "modern_bert"}
+           "modernbert": "modern_bert", "mixtral": "llama"}
+
+FORMATS = {"gguf": "GGUF", "safetensors": "SafeTensors"}
 
 INTRODUCTION = """\
 # Models
@@ -32,8 +36,8 @@ Written by `tools/model_support.py` from the registry (`models/registry.cc`) and
 
 ## Architectures
 
-| architecture | Hugging Face names | GGUF name | devices |
-|---|---|---|---|
+| architecture | Hugging Face names | GGUF name | devices | compared with |
+|---|---|---|---|---|
 """
 
 DETAILS = """
@@ -121,10 +125,17 @@ kernels agree with it to 1e-5 (root mean square), or, for the types whose kernel
 8 bits, to 4 %; the reference operations to 1e-4 of the logits' range in every case. Tests also hold
 that the fused kernels' logits have the same bits however a sequence is cut into steps (after the
 prompt, where attention looks ahead). Of an encoder without a head, the products of its hidden states
-with the embedding table are compared.
+with the embedding table are compared. What is compared with is a class of transformers, unless a file
+is named.
 
-| architecture | format | types of the matrices |
-|---|---|---|
+The differences below bound the largest that was seen of the fused kernels: the root mean square, as a
+part of that of the logits, for the type and the model that is furthest off, rounded up; of types that
+are multiplied in float32, and of those whose kernels round activations to 8 bits. Where a router chooses
+experts, the latter leave a quarter of the tokens out: those may go to another expert. Types that some
+processors round to bfloat16 are in neither column.
+
+| architecture | format | types of the matrices | float32 | 8 bits |
+|---|---|---|---|---|
 """
 
 CLOSING = """
@@ -176,24 +187,56 @@ def results(test):
             for key, value in case.items()}
 
 
-def page(properties):
+def bounds_of(text):
+    """{(architecture, format, arithmetic): bound as written} of a page."""
+    rows = re.findall(r"^\| (\w+) \| (GGUF|SafeTensors) \| [^|]* \| ([^|]*) \| ([^|]*) \|$", text, re.M)
+    return {(name, file_format, arithmetic): written for name, file_format, *both in rows
+            for arithmetic, written in zip(("float", "int8"), both)}
+
+
+def bound(place, measured, written):
+    """A bound on a difference that was measured, with room for other processors: those in float32 were
+    up to 1.28 times as large there, those of rounded activations 1.005 times. What is `written` stays
+    as long as it holds and is no more than five times too large, so that none of them changes it."""
+    if measured is None:
+        return ""
+    percent = place[-1] == "int8"
+    if written:
+        value = float(written.removesuffix(" %")) / (100 if percent else 1)
+        if measured <= value <= 5 * measured:
+            return written
+    if percent:
+        return f"{math.ceil(103 * measured)} %"
+    wide = 1.4 * measured
+    unit = math.floor(math.log10(wide))
+    return f"{math.ceil(wide / 10.0**unit) * 10.0**unit:.0e}".replace("e-0", "e-")
+
+
+def page(properties, before):
     lines, compared = [], collections.defaultdict(list)
+    oracles, differences = collections.defaultdict(set), {}
+    for key, value in properties.items():
+        if key.startswith("checkpoint "):
+            family, file_format, kind, outcome, oracle, arithmetic, difference = value.split("|")
+            if outcome != "passed":
+                sys.exit(f"{key} failed: the page would not be true")
+            family, file_format = ALIASES.get(family, family), FORMATS[file_format]
+            row = compared[family, file_format]
+            if kind not in row:
+                row.append(kind)
+            oracles[family].add(oracle)
+            place = family, file_format, arithmetic
+            differences[place] = max(differences.get(place, 0), float(difference))
     architectures = [value for key, value in properties.items() if key.startswith("architecture ")]
     for architecture in sorted(architectures):
         name, rest = architecture.split(" (", 1)
         names, gguf = rest.rstrip(")").split("; gguf: ")
-        lines.append(f"| {name} | {names} | {gguf} | CPU |")
-    for key, value in properties.items():
-        if key.startswith("checkpoint "):
-            family, file_format, kind, outcome = value.split("|")
-            if outcome != "passed":
-                sys.exit(f"{key} failed: the page would not be true")
-            row = compared[ALIASES.get(family, family), file_format]
-            if kind not in row:
-                row.append(kind)
-    formats = {"gguf": "GGUF", "safetensors": "SafeTensors"}
-    rows = [f"| {family} | {formats[file_format]} | {' '.join(kinds)} |"
-            for (family, file_format), kinds in sorted(compared.items())]
+        lines.append(f"| {name} | {names} | {gguf} | CPU | {', '.join(sorted(oracles[name]))} |")
+    rows, written = [], bounds_of(before)
+    for place, kinds in sorted(compared.items()):
+        both = [bound(key, differences.get(key), written.get(key))
+                for key in ((*place, "float"), (*place, "int8"))]
+        rows.append(f"| {' | '.join([*place, ' '.join(kinds), *both])} |")
     return INTRODUCTION + "\n".join(lines) + "\n" + DETAILS + "\n".join(rows) + "\n" + CLOSING
 
 
@@ -206,7 +249,7 @@ def main():
     arguments = parser.parse_args()
     os.environ.setdefault("SKEP_GOLDEN_DIR", str(
         pathlib.Path(os.environ.get("SKEP_CACHE_DIR", pathlib.Path.home() / ".cache/skep")) / "golden"))
-    text = page(results(arguments.test))
+    text = page(results(arguments.test), PAGE.read_text())
     if arguments.write:
         PAGE.write_text(text)
     if arguments.check and PAGE.read_text() != text:

@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "models/ops/cpu/cpu_features.h"
 #include "models/runner/batch.h"
 #include "models/runner/loaded_model.h"
@@ -170,6 +172,7 @@ RunnerOptions Options(const std::string& ops, int64_t context_length) {
 
 struct Case {
   std::string family;  // models.py
+  std::string oracle;  // models.py
   std::string path;
   std::string format;
   std::string type;      // of the matrices
@@ -188,8 +191,8 @@ void RunCases(const std::string& ops, const json& model, const json& checkpoint,
               const Check& check) {
   const json& reference = model["references"][std::string(checkpoint["reference"])];
   const std::vector<float> expected = ReadFloats(Folder() + std::string(reference["logits"]));
-  Case c{model["family"],    checkpoint["path"], checkpoint["format"],
-         checkpoint["type"], model["schedule"],  model["routes"]};
+  Case c{model["family"],    model["oracle"],   checkpoint["path"], checkpoint["format"],
+         checkpoint["type"], model["schedule"], model["routes"]};
   SCOPED_TRACE(c.path);
   const auto run = [&](int64_t context_length) {
     const RunnerOptions options = Options(ops, context_length);
@@ -242,13 +245,6 @@ std::vector<size_t> Lengths(const std::vector<std::vector<TokenId>>& tokens) {
 // float32 against float32 with other summation orders.
 constexpr double kReferenceTolerance = 1e-4;
 
-// Tells tools/model_support.py, which reads it from the test's JSON output, what was compared.
-void Record(const Case& c, bool passed) {
-  const std::string key = "checkpoint " + c.path;
-  testing::Test::RecordProperty(
-      key, c.family + "|" + c.format + "|" + c.type + "|" + (passed ? "passed" : "failed"));
-}
-
 // Chunks of any size, but for prompts that have to come in one step.
 Schedule ChunksOf(const Case& c, const std::vector<int32_t>& sizes) {
   const bool whole_prompts = c.schedule == "prompt";
@@ -280,9 +276,21 @@ bool RoundsActivations(const std::string& type) {
 }
 
 // FP8 is BF16 in memory.
+bool IsBfloat(const std::string& type) { return type == "BF16" || type == "F8_E4M3"; }
+
 bool RoundsToBfloat(const std::string& type) {
-  return (type == "BF16" || type == "F8_E4M3") &&
-         cpu::FastBfloatDots(*cpu::SelectCpuLevelFromEnvironment());
+  return IsBfloat(type) && cpu::FastBfloatDots(*cpu::SelectCpuLevelFromEnvironment());
+}
+
+// Tells tools/model_support.py, which reads it from the test's JSON output, what was compared, with
+// which kind of arithmetic, and the largest difference of all schedules.
+void Record(const Case& c, bool passed, double difference) {
+  const char* arithmetic = RoundsActivations(c.type) ? "int8" : IsBfloat(c.type) ? "bf16" : "float";
+  testing::Test::RecordProperty(
+      "checkpoint " + c.path,
+      absl::StrJoin({c.family, c.format, c.type, std::string(passed ? "passed" : "failed"),
+                     c.oracle, std::string(arithmetic), absl::StrCat(difference)},
+                    "|"));
 }
 
 // The kernels of floats compute in float32 and differ from the reference in summation order only.
@@ -322,6 +330,7 @@ TEST(FusedOps, GiveTransformersLogitsWithinTheErrorOfTheirType) {
   ForEachCheckpoint("fused", [](const Case& c) {
     const bool rounds = RoundsActivations(c.type) || RoundsToBfloat(c.type);
     bool passed = true;
+    double largest = 0;
     for (const Schedule& schedule : SchedulesOf(c)) {
       const std::vector<float> actual = RunSchedule(*c.loaded, c.tokens, c.prompts, schedule);
       const double difference =
@@ -332,8 +341,9 @@ TEST(FusedOps, GiveTransformersLogitsWithinTheErrorOfTheirType) {
                                                          : kFloatTolerance;
       EXPECT_LT(difference, tolerance) << schedule.size() << " steps";
       passed = passed && difference < tolerance;
+      largest = std::max(largest, difference);
     }
-    Record(c, passed);
+    Record(c, passed, largest);
   });
 }
 

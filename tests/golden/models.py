@@ -15,6 +15,7 @@ What is written:
                    after each token of each of the model's sequences
 
     model:      name, family, vocab_size,
+                oracle              transformers' class that gave the logits, or where else it is
                 schedule            "any": however a sequence is cut into steps, the logits are the
                                     same; "steps": RoPE depends on the length so far, and these are
                                     the logits of one step a token; "whole": it depends on the length
@@ -58,6 +59,14 @@ FAMILIES = sorted(path.stem for path in (HERE / "families").glob("*.py") if path
 
 
 # --- models ----------------------------------------------------------------------------------
+
+
+def oracle_of(model):
+    """The class of transformers that a model is, or the file of its own class here."""
+    for kind in type(model).__mro__:
+        if kind.__module__.startswith("transformers.models."):
+            return kind.__name__
+    return f"tests/golden/{type(model).__module__.replace('.', '/')}.py"
 
 
 def new_model(spec, changes=None):
@@ -139,8 +148,8 @@ def make_sequences(spec, model):
 class Writer:
     """Collects what one model's entry in the index says."""
 
-    def __init__(self, spec, out, sequences):
-        self.spec, self.out, self.sequences = spec, out, sequences
+    def __init__(self, spec, out, sequences, oracle):
+        self.spec, self.out, self.sequences, self.oracle = spec, out, sequences, oracle
         self.references, self.checkpoints = {}, []
 
     def reference(self, name, model):
@@ -162,7 +171,7 @@ class Writer:
                                  "type": kind, "reference": reference})
 
     def entry(self):
-        return {"name": self.spec.name, "family": self.spec.family,
+        return {"name": self.spec.name, "family": self.spec.family, "oracle": self.oracle,
                 "vocab_size": self.spec.full_config()["vocab_size"], "schedule": self.spec.schedule,
                 "routes": any("experts" in key for key in self.spec.config),
                 "sequences": self.sequences, "references": self.references,
@@ -259,7 +268,7 @@ def generate(out, previous):
             print(spec.name, flush=True)
             (out / spec.name).mkdir()
             model = make_model(spec)
-            writer = Writer(spec, out, make_sequences(spec, model))
+            writer = Writer(spec, out, make_sequences(spec, model), oracle_of(model))
             writer.reference("float32", model)
             write_safetensors(spec, model, out, writer, quantizer)
             write_gguf(spec, model, out, writer, quantizer)
