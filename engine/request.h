@@ -28,6 +28,7 @@ struct TokenPrompt {
 };
 
 // Messages as in the OpenAI chat API: [{"role": ..., "content": ..., "tool_calls": ...}, ...].
+// NOLINTNEXTLINE(bugprone-exception-escape): JSON of nothing does not throw.
 struct ChatPrompt {
   nlohmann::ordered_json messages;
   nlohmann::ordered_json tools;               // null: none
