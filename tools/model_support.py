@@ -146,7 +146,27 @@ it (`dequantize_test`), Q1_0 and Q2_0 too, for which there is no model in the ta
 
 The real model of the tests is SmolLM2-135M-Instruct in Q4_1: its greedy continuations and its perplexity
 are compared with llama.cpp's on the same file.
+"""
 
+FULL_SIZE_INTRODUCTION = """
+## What was served at full size
+
+Correct on small weights is one thing, and having run at full size another: these were measured whole,
+figures and machine in docs/PERFORMANCE.md. A shape has the tensors of the published model, and random
+values.
+
+| architecture | model | device |
+|---|---|---|
+"""
+
+# The beginnings of docs/PERFORMANCE.md's headings.
+FULL_SIZE = {
+    "SmolLM2-135M": "llama", "Llama-": "llama", "Gemma 3 270M": "gemma3", "Gemma-3-1B": "gemma3",
+    "Qwen3-0.6B": "qwen3", "Qwen3-30B-A3B": "qwen3_moe", "Phi-4-mini": "phi3",
+    "DeepSeek-V2-Lite": "deepseek_v2",
+}
+
+TEXT = """
 ## Tokenizers and chat templates
 
 | read from | kinds |
@@ -212,6 +232,19 @@ def bound(place, measured, written):
     return f"{math.ceil(wide / 10.0**unit) * 10.0**unit:.0e}".replace("e-0", "e-")
 
 
+def full_size():
+    """The models that docs/PERFORMANCE.md has figures of, a row of the table each."""
+    report = (SOURCE / "docs/PERFORMANCE.md").read_text()
+    offline = report.partition("<!-- begin: tests/bench/compare.py -->")[2]
+    offline = offline.partition("<!-- end: tests/bench/compare.py -->")[0].strip()
+    processor = offline.partition(",")[0]
+    for title in re.findall(r"^### (.+)$", offline, re.MULTILINE):
+        architecture = next((name for start, name in FULL_SIZE.items() if title.startswith(start)), None)
+        if architecture is None:
+            sys.exit(f"tools/model_support.py: FULL_SIZE does not know the model '{title}'")
+        yield f"| {architecture} | {title} | CPU ({processor}) |"
+
+
 def page(properties, before):
     lines, compared = [], collections.defaultdict(list)
     oracles, differences = collections.defaultdict(set), {}
@@ -237,7 +270,8 @@ def page(properties, before):
         both = [bound(key, differences.get(key), written.get(key))
                 for key in ((*place, "float"), (*place, "int8"))]
         rows.append(f"| {' | '.join([*place, ' '.join(kinds), *both])} |")
-    return INTRODUCTION + "\n".join(lines) + "\n" + DETAILS + "\n".join(rows) + "\n" + CLOSING
+    return INTRODUCTION + "\n".join(lines) + "\n" + DETAILS + "\n".join(rows) + "\n" + CLOSING \
+        + FULL_SIZE_INTRODUCTION + "\n".join(sorted(full_size())) + "\n" + TEXT
 
 
 def main():
