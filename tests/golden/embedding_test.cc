@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,6 +15,7 @@
 
 #include "engine/engine.h"
 #include "tests/golden/engine_harness.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 namespace {
@@ -105,7 +105,7 @@ void CompareDefaults(Engine& engine, const json& model) {
 }
 
 TEST(Embedding, IsTransformersInChunksAndWhole) {
-  std::ifstream file(std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/embeddings/index.json");
+  std::ifstream file(GoldenPath("embeddings/index.json"));
   const json index = json::parse(file);
   ASSERT_EQ(index["models"].size(), 6u);
   for (const json& model : index["models"]) {

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -18,6 +17,7 @@
 #include "models/runner/local_runner.h"
 #include "tests/fakes/fake_tokenizer.h"
 #include "tests/golden/broken_ops.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 
@@ -50,8 +50,7 @@ class Harness {
     if (harness.kernels == Kernels::kBroken) {
       chosen = std::make_unique<models::BrokenOps>(std::move(chosen));
     }
-    auto loaded = models::LoadModel(std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/" + model,
-                                    options, std::move(chosen));
+    auto loaded = models::LoadModel(GoldenPath(model), options, std::move(chosen));
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     EngineOptions engine_options;
     engine_options.max_batch_tokens = harness.max_batch_tokens;

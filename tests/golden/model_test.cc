@@ -22,16 +22,14 @@
 #include "models/ops/cpu/cpu_features.h"
 #include "models/runner/batch.h"
 #include "models/runner/loaded_model.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {
 
 using nlohmann::json;
 
-std::string Folder() {
-  const char* const golden = std::getenv("SKEP_GOLDEN_DIR");
-  return std::string(golden == nullptr ? "" : golden) + "/models/";
-}
+std::string Folder() { return GoldenPath("models/"); }
 
 std::vector<float> ReadFloats(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/load_runner.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {
@@ -20,7 +21,10 @@ using nlohmann::json;
 // second-best logits are closer than this, either may win. (Its own margins: 86 of 640 are below.)
 constexpr double kNearTie = 0.3;
 
-std::string Environment(const char* name) { return std::getenv(name); }
+std::string CacheFolder() {
+  const char* const folder = std::getenv("SKEP_CACHE_DIR");
+  return folder == nullptr ? "SKEP_CACHE_DIR is not set" : folder;
+}
 
 // The predictions of all positions of `tokens` but the last: index i predicts tokens[i + 1].
 std::vector<PromptLogprob> Predict(ModelRunner& runner, const std::vector<TokenId>& tokens) {
@@ -47,13 +51,12 @@ std::vector<PromptLogprob> Predict(ModelRunner& runner, const std::vector<TokenI
 }
 
 TEST(RealModel, ContinuesTwentyPromptsAsLlamaCppDoes) {
-  std::ifstream file(Environment("SKEP_GOLDEN_DIR") + "/real_model/greedy.json");
+  std::ifstream file(GoldenPath("real_model/greedy.json"));
   const json golden = json::parse(file);
   RunnerOptions options;
   options.threads = 2;
   options.kv_cache_memory = int64_t{64} << 20;
-  auto runner = LoadModelRunner(
-      Environment("SKEP_CACHE_DIR") + "/models/" + std::string(golden["model"]), options);
+  auto runner = LoadModelRunner(CacheFolder() + "/models/" + std::string(golden["model"]), options);
   ASSERT_TRUE(runner.ok()) << runner.status();
   ASSERT_EQ(golden["prompts"].size(), 20u);
   int compared = 0, agreed = 0, near_ties = 0;

@@ -1,6 +1,5 @@
 // Against jinja2 in the environment of transformers (tests/golden/chat_templates.py).
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <string>
@@ -8,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "engine/chat_template/chat_template.h"
 #include "gtest/gtest.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 namespace {
@@ -15,8 +15,7 @@ namespace {
 using nlohmann::ordered_json;
 
 std::ifstream OpenGolden(const std::string& name) {
-  const char* folder = std::getenv("SKEP_GOLDEN_DIR");
-  std::ifstream file(std::string(folder ? folder : ".") + "/chat_templates/" + name);
+  std::ifstream file(GoldenPath("chat_templates/") + name);
   EXPECT_TRUE(file.good()) << name;
   return file;
 }

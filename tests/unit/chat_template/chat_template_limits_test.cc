@@ -5,6 +5,7 @@
 
 #include "engine/chat_template/chat_template.h"
 #include "gtest/gtest.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 namespace {
@@ -160,8 +161,7 @@ TEST(ChatTemplateLimitsTest, JudgesItsInputs) {
 
 // Real templates with bytes changed, cut, doubled and moved: an error or a text, nothing else.
 TEST(ChatTemplateLimitsTest, SurvivesMutatedTemplates) {
-  std::ifstream file(std::string(std::getenv("SKEP_GOLDEN_DIR")) +
-                     "/chat_templates/templates.json");
+  std::ifstream file(GoldenPath("chat_templates/templates.json"));
   const ordered_json templates = ordered_json::parse(file);
   std::mt19937 random(7);
   const auto below = [&](size_t n) { return n == 0 ? 0 : random() % n; };

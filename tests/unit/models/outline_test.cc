@@ -4,21 +4,19 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include "models/load_runner.h"
 #include "models/weights/model_files.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string Model(const std::string& name) {
-  return std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/models/" + name;
-}
+std::string Model(const std::string& name) { return GoldenPath("models/") + name; }
 
 ModelOutline Outline(const std::string& path) {
   const auto files = OpenModel(path);

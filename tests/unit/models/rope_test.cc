@@ -1,9 +1,9 @@
 #include "models/layers/rope.h"
+#include "tests/golden/golden_path.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -35,7 +35,7 @@ RopeParameters ParametersOf(const json& values) {
 }
 
 TEST(RopeTest, FollowsTransformersForEveryScalingWithinAndBeyondTheTrainedLength) {
-  std::ifstream file(std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/rope/rope.json");
+  std::ifstream file(GoldenPath("rope/rope.json"));
   const json cases = json::parse(file);
   ASSERT_GE(cases.size(), 18u);
   for (const json& c : cases) {

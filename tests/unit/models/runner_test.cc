@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "models/load_runner.h"
+#include "tests/golden/golden_path.h"
 
 namespace {
 
@@ -95,10 +96,7 @@ class Decoding {
   StepResult result_;
 };
 
-fs::path Models() {
-  const char* const golden = std::getenv("SKEP_GOLDEN_DIR");
-  return fs::path(golden == nullptr ? "" : golden) / "models";
-}
+fs::path Models() { return GoldenPath("models"); }
 
 std::unique_ptr<ModelRunner> Load(const std::string& model) {
   RunnerOptions options;

@@ -1,4 +1,5 @@
 #include "models/sampling/sampler.h"
+#include "tests/golden/golden_path.h"
 
 #include <gtest/gtest.h>
 
@@ -52,7 +53,7 @@ SequenceView View(const std::vector<TokenId>& tokens, int64_t prompt_length,
 // probability that transformers' processors give it.
 TEST(SamplerTest, DrawsFromTheDistributionOfTransformersProcessors) {
   constexpr int kDraws = 20000;
-  std::ifstream file(std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/sampling/sampling.json");
+  std::ifstream file(GoldenPath("sampling/sampling.json"));
   const json cases = json::parse(file);
   ASSERT_GT(cases.size(), 40u);
   for (const json& c : cases) {

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/golden/golden_path.h"
 #include "tests/unit/output_format/parsing.h"
 
 namespace skep::engine {
@@ -39,9 +39,7 @@ std::string_view Trimmed(std::string_view text) {
 class OutputFormatGoldenTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    const char* golden = std::getenv("SKEP_GOLDEN_DIR");
-    ASSERT_NE(golden, nullptr);
-    const std::string folder = std::string(golden) + "/output_formats/";
+    const std::string folder = GoldenPath("output_formats/");
     std::ifstream tools(folder + "tools.json"), templates(folder + "templates.json");
     tools_ = new ToolSchemas(ordered_json::parse(tools));
     formats_ = new std::map<std::string, OutputFormat>;

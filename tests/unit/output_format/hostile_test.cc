@@ -1,7 +1,6 @@
 // What no model should write: every format must take it in its stride.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -9,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/golden/golden_path.h"
 #include "tests/unit/output_format/parsing.h"
 
 namespace skep::engine {
@@ -115,9 +115,7 @@ TEST(HostileOutputTest, LongArgumentsTakeLinearTime) {
 
 // Outputs of the golden data with random mistakes.
 TEST(HostileOutputTest, DamagedOutputs) {
-  const char* golden = std::getenv("SKEP_GOLDEN_DIR");
-  ASSERT_NE(golden, nullptr);
-  const std::string folder = std::string(golden) + "/output_formats/";
+  const std::string folder = GoldenPath("output_formats/");
   std::ifstream sources(folder + "templates.json"), lines(folder + "cases.jsonl");
   const auto templates = nlohmann::json::parse(sources);
   std::mt19937 random(17);

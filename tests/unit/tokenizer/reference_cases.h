@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "test_files.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 
@@ -23,7 +24,7 @@ inline constexpr const char* kReferenceTokenizers[] = {
     "bpe_some_bytes", "byte_level_normalizer", "scripts", "delimiter", "letters", "digits",
     "phrases", "byte_level_words"};
 
-inline std::string ReferenceFolder() { return Environment("SKEP_GOLDEN_DIR") + "/tokenizer_json/"; }
+inline std::string ReferenceFolder() { return GoldenPath("tokenizer_json/"); }
 
 struct ReferenceCase {
   std::vector<TokenId> plain;   // special tokens typed in the text are text

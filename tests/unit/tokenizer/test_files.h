@@ -13,6 +13,7 @@
 
 #include "engine/tokenizer/load.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 
@@ -20,7 +21,7 @@ inline std::string Environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
-inline std::string GoldenFolder() { return Environment("SKEP_GOLDEN_DIR") + "/tokenization/"; }
+inline std::string GoldenFolder() { return GoldenPath("tokenization/"); }
 inline std::string LlamaCppVocabularies() {
   return Environment("SKEP_CACHE_DIR") + "/llama.cpp/vendor/llama.cpp/models/";
 }

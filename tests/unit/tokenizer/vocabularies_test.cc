@@ -6,13 +6,12 @@
 
 #include "nlohmann/json.hpp"
 #include "test_files.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 namespace {
 
-std::string FolderOf(const std::string& name) {
-  return Environment("SKEP_GOLDEN_DIR") + "/vocabularies/" + name;
-}
+std::string FolderOf(const std::string& name) { return GoldenPath("vocabularies/") + name; }
 
 // The folder, its GGUF file, or what its `path` points to.
 std::string ModelOf(const std::string& name) {

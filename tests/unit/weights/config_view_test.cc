@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "models/weights/model_files.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {
@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string Golden(const std::string& name) {
-  const std::string path = std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/configs/" + name;
+  const std::string path = GoldenPath("configs/") + name;
   const absl::StatusOr<std::string> text = ReadSmallFile(path, /*max_bytes=*/1u << 20);
   EXPECT_TRUE(text.ok()) << text.status();
   return text.value_or("{}");

@@ -6,18 +6,17 @@
 
 #include <bit>
 #include <cmath>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "models/weights/model_files.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {
 
 std::string Golden(std::string_view type, const char* suffix) {
-  const std::string path =
-      std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/dequantize/" + std::string(type) + suffix;
+  const std::string path = GoldenPath("dequantize/") + std::string(type) + suffix;
   absl::StatusOr<std::string> text = ReadSmallFile(path, /*max_bytes=*/64u << 20);
   EXPECT_TRUE(text.ok()) << text.status();
   return text.value_or("");

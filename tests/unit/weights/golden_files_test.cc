@@ -2,20 +2,20 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "models/weights/gguf.h"
 #include "models/weights/model_files.h"
 #include "models/weights/safetensors.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {
 
 using nlohmann::json;
 
-std::string Folder() { return std::string(std::getenv("SKEP_GOLDEN_DIR")) + "/gguf_files/"; }
+std::string Folder() { return GoldenPath("gguf_files/"); }
 
 std::string Read(const std::string& name) {
   absl::StatusOr<std::string> text = ReadSmallFile(Folder() + name, /*max_bytes=*/64u << 20);
