@@ -138,9 +138,8 @@ std::vector<WeightRule> GgufDecoderRules(const QkvLayout& qkv) {
     rules.push_back({factors, factors, {}});
   }
   const auto layer = [&](std::string_view canonical, std::string_view gguf,
-                         std::optional<RowMap> rows = std::nullopt) {
-    AddWeightAndBias(Name("model.layers.{}.", canonical), Name("blk.{}.", gguf), std::move(rows),
-                     rules);
+                         const std::optional<RowMap>& rows = std::nullopt) {
+    AddWeightAndBias(Name("model.layers.{}.", canonical), Name("blk.{}.", gguf), rows, rules);
   };
   layer("input_layernorm", "attn_norm");
   layer("post_attention_layernorm", "ffn_norm");
