@@ -52,6 +52,7 @@ class ChatTemplate final {
     int64_t range_length = 100'000;    // range(n); as jinja2's sandbox
   };
 
+  // NOLINTNEXTLINE(bugprone-exception-escape): JSON of nothing does not throw.
   struct Inputs {
     // The conversation: an array of objects with "role" and mostly "content". Required.
     const nlohmann::ordered_json* messages = nullptr;

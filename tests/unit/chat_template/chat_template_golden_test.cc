@@ -104,7 +104,8 @@ TEST(ChatTemplateGoldenTest, RendersRealTemplatesAsPythonDoes) {
     texts += expected.contains("text");
     const std::string name = expected["template"];
     const std::string conversation = expected["conversation"];
-    const std::string what = name + " / " + conversation;
+    std::string what = name;
+    what.append(" / ").append(conversation);
     const auto it = templates.find(name);
     if (it == templates.end()) {
       EXPECT_FALSE(expected.contains("text")) << what << " does not compile";

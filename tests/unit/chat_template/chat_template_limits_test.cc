@@ -39,6 +39,7 @@ TEST(ChatTemplateLimitsTest, ErrorsNameLineAndColumn) {
 }
 
 TEST(ChatTemplateLimitsTest, RefusesWhatCostsTooMuch) {
+  // NOLINTBEGIN(bugprone-suspicious-missing-comma): long templates take two literals.
   const std::string costly[] = {
       "{{ 'a' * 10**9 }}",
       "{{ [1] * 10**9 }}",
@@ -73,6 +74,7 @@ TEST(ChatTemplateLimitsTest, RefusesWhatCostsTooMuch) {
       "{{ ('ab' * 10**6)|replace('a', messages[0].content[0]) * 9 }}",
       "{{ range(99999)|join(messages[0].content[0]) * 99 }}",
   };
+  // NOLINTEND(bugprone-suspicious-missing-comma)
   ChatTemplate::Limits limits;
   limits.steps = 2'000'000;
   limits.memory_bytes = 64 << 20;
