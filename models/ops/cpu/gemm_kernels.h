@@ -121,23 +121,42 @@ SKEP_INLINE int64_t TileRowsAt(int64_t row, int64_t end, bool pairs) {
   return left <= 8 ? 4 : kBothPanelsRows;
 }
 
-// With one tile the weights come from memory as one stream, fetched ahead of the tile itself. On
-// processors with spare pipes that stream only keeps up when a whole panel is under way to the
-// nearest cache, its scales with it, which lie behind its quants and are needed with the first.
-// With several tiles, the first would wait for memory and the others leave it idle: so each fetches
-// its share of the panels that come next.
-SKEP_INLINE Ahead FetchAhead(const GemmJob& job, const PackedMatrix& matrix, int64_t tile,
-                             int64_t tiles, bool first) {
-  const int64_t blocks = BlocksOf(matrix.columns());
-  const int64_t bytes = matrix.panel_bytes();
-  if (tiles == 1 || (tile == 0 && first)) {
-    const int64_t per_block = (bytes / blocks + 63) / 64 * 64;
-    if (!job.spare_pipes) return {kPrefetchBytes, per_block, /*near=*/false};
-    return {(SharesTiles(job) ? 2 : 1) * bytes + kPrefetchMargin, per_block, /*near=*/true};
+// What the tiles of a chunk of rows fetch of one matrix. With one tile the weights come from memory
+// as one stream, fetched ahead of the tile itself. On processors with spare pipes that stream only
+// keeps up when a whole panel is under way to the nearest cache, its scales with it, which lie
+// behind its quants and are needed with the first. With several tiles, the first would wait for
+// memory and the others leave it idle: so each fetches its share of the panels that come next.
+class FetchPlan {
+ public:
+  FetchPlan() = default;
+  FetchPlan(const PackedMatrix& matrix, int64_t tiles, bool spare_pipes, bool shared)
+      : tiles_(tiles),
+        blocks_(BlocksOf(matrix.columns())),
+        next_(2 * matrix.panel_bytes()),
+        share_(WholeLines(next_ / 2, tiles * blocks_)) {
+    const int64_t panels = shared ? next_ : next_ / 2;
+    stream_.offset = spare_pipes ? panels + kPrefetchMargin : kPrefetchBytes;
+    stream_.bytes_per_block = WholeLines(next_ / 2, blocks_);
+    stream_.near = spare_pipes;
   }
-  const int64_t per_block = ((bytes + tiles * blocks - 1) / (tiles * blocks) + 63) / 64 * 64;
-  return {2 * bytes + tile * blocks * per_block, per_block, /*near=*/false};
-}
+
+  // `first`: nothing was fetched for this unit.
+  Ahead Of(int64_t tile, bool first) const {
+    if (tiles_ == 1 || (tile == 0 && first)) return stream_;
+    return {next_ + tile * blocks_ * share_, share_, /*near=*/false};
+  }
+
+ private:
+  // Cache lines for each of `parts`, in bytes.
+  static int64_t WholeLines(int64_t bytes, int64_t parts) {
+    return ((bytes + parts - 1) / parts + 63) / 64 * 64;
+  }
+  int64_t tiles_ = 1;
+  int64_t blocks_ = 0;
+  int64_t next_ = 0;   // where the next unit's first panel begins
+  int64_t share_ = 0;  // of a tile, in bytes a block
+  Ahead stream_;
+};
 
 // The panels of a unit, of each matrix, decoded where that pays, and their tiles.
 struct UnitPanels {
@@ -146,13 +165,14 @@ struct UnitPanels {
   const Int8TileFunction* tiles[2];
   int count;
 
-  UnitPanels(const GemmJob& job, int64_t unit, int64_t rows, uint8_t* workspace)
+  // `shared`: see SharesTiles.
+  UnitPanels(const GemmJob& job, int64_t unit, int64_t rows, bool shared, uint8_t* workspace)
       : count(PairsOf(job, unit, pairs)) {
     const int64_t blocks = BlocksOf(job.matrix->columns());
     for (int i = 0; i < count; ++i) {
       const Int8Format& format = Int8FormatOf(*pairs[i].matrix);
       const bool decode = !job.spare_pipes && rows >= format.decode_rows;
-      tiles[i] = decode ? format.decoded : SharesTiles(job) ? format.pairs : format.packed;
+      tiles[i] = decode ? format.decoded : shared ? format.pairs : format.packed;
       for (int p = 0; p < 2; ++p) {
         views[i][p] = pairs[i].matrix->Panel(pairs[i].first + p);
         if (!decode) continue;
@@ -174,18 +194,18 @@ inline void GemmInt8(const GemmJob& job, int64_t begin, int64_t end, uint8_t* wo
     for (int64_t row = chunk_begin; row < chunk_end; ++tiles) {
       row += TileRowsAt(row, chunk_end, shared);
     }
+    FetchPlan fetch[2] = {{*job.matrix, tiles, job.spare_pipes, shared}, {}};
+    if (job.second != nullptr) fetch[1] = {*job.second, tiles, job.spare_pipes, shared};
     for (int64_t unit = begin; unit < end; ++unit) {
-      const UnitPanels panels(job, unit, chunk_end - chunk_begin, workspace);
+      const UnitPanels panels(job, unit, chunk_end - chunk_begin, shared, workspace);
       int64_t tile = 0;
       for (int64_t row = chunk_begin; row < chunk_end; ++tile) {
         const int64_t rows = TileRowsAt(row, chunk_end, shared);
         const ActivationBlock* x = job.blocks + ActivationIndex(row, 0, blocks);
         UnitResult result;
         for (int i = 0; i < panels.count; ++i) {
-          const Ahead ahead =
-              FetchAhead(job, *panels.pairs[i].matrix, tile, tiles, /*first=*/unit == begin);
           panels.tiles[i][TileSizeIndex(rows)](panels.views[i], blocks, x, result.y[i][0][0],
-                                               ahead);
+                                               fetch[i].Of(tile, /*first=*/unit == begin));
         }
         FinishTile(job, unit, row, rows, result);
         row += rows;

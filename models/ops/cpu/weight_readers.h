@@ -15,7 +15,8 @@ namespace skep::cpu::SKEP_CPU_NAMESPACE {
 // Packed weights come from memory as one forward stream, fetched this far ahead: past a panel's
 // quants into its scales and the next panel.
 inline constexpr int64_t kPrefetchBytes = 6144;
-inline constexpr int64_t kPrefetchMargin = 2048;  // or, see FetchAhead, a panel and this
+// Where a panel is fetched ahead instead (see FetchPlan), so much of the next one is, too.
+inline constexpr int64_t kPrefetchMargin = 2048;
 
 template <class Reader>
 SKEP_INLINE void PrefetchBlock(const PanelView& panel, int64_t block) {
