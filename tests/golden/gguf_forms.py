@@ -82,27 +82,39 @@ KEPT = (r"(mlp|block_sparse_moe)\.(gate|router)\.|router\.(layer\.)?weight|share
         r"|(wpe|sinks|norm|bias)(\.weight)?$")
 
 
-def quantize(source, out, kind, quantizer):
-    """Writes the GGUF file `source` again with every matrix of type `kind`."""
-    reader = gguf.GGUFReader(source)
+def write_like(reader, out, tensors, changed=(), dropped=()):
+    """Writes the GGUF file `out`: the metadata of `reader`, with other values of the keys in `changed`
+    and without those `dropped`; and `tensors`, (name, data, type; None: the data's own)."""
+    changed = dict(changed)
     writer = gguf.GGUFWriter(out, reader.get_field("general.architecture").contents())
     for field in reader.fields.values():
-        if field.name == "general.architecture" or field.name.startswith("GGUF."):
+        if field.name in ("general.architecture", *dropped) or field.name.startswith("GGUF."):
             continue
         is_array = field.types[0] == gguf.GGUFValueType.ARRAY
-        writer.add_key_value(field.name, field.contents(), field.types[0],
+        writer.add_key_value(field.name, changed.get(field.name, field.contents()), field.types[0],
                              sub_type=field.types[-1] if is_array else None)
-    for tensor in reader.tensors:
-        values = tensor.data
-        kept = re.search(KEPT_IN_GGUF, tensor.name) or not fits(values.shape[-1], kind)
-        if values.ndim == 1 or kept:
-            writer.add_tensor(tensor.name, values)
-        else:
-            writer.add_tensor(tensor.name, quantizer(values, kind), raw_dtype=kind)
+    for name, data, kind in tensors:
+        writer.add_tensor(name, np.ascontiguousarray(data), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def quantize(source, out, kind, quantizer):
+    """Writes the GGUF file `source` again with every matrix of type `kind`."""
+    reader = gguf.GGUFReader(source)
+
+    def tensors():
+        for tensor in reader.tensors:
+            values = tensor.data
+            kept = re.search(KEPT_IN_GGUF, tensor.name) or not fits(values.shape[-1], kind)
+            if values.ndim == 1 or kept:
+                yield tensor.name, values, None
+            else:
+                yield tensor.name, quantizer(values, kind), kind
+
+    write_like(reader, out, tensors())
 
 
 def rounded_state(spec, model, kind, quantizer):

@@ -1,13 +1,10 @@
 """DeepSeek V2, V3, Kimi-K2, GLM-4.7-Flash."""
-import golden
+import numpy as np
+import torch
 
-golden.use_llama_cpp_gguf()
-import gguf  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-
-import quantized_hf  # noqa: E402
-from families.spec import COMMON, Spec, rope  # noqa: E402
+import quantized_hf
+from families.spec import COMMON, Spec, rope
+from gguf_forms import gguf, write_like
 
 NOPE, VALUE = 16, 12
 LATENT = dict(num_key_value_heads=4, kv_lora_rank=32, q_lora_rank=24, qk_nope_head_dim=NOPE,
@@ -49,31 +46,22 @@ def unsplit(spec, model, folder, writer):
     """A file as llama.cpp's converter wrote it before 2025: kv_b in one, and the widths of expanded
     heads."""
     reader = gguf.GGUFReader(folder / "f32.gguf")
-    out = gguf.GGUFWriter(folder / "unsplit.gguf", "deepseek2")
-    heads = {"attention.key_length": NOPE + 8, "attention.value_length": VALUE,
-             "attention.head_count_kv": 4}
-    for field in reader.fields.values():
-        key = field.name.removeprefix("deepseek2.")
-        if field.name == "general.architecture" or field.name.startswith("GGUF."):
-            continue
-        if key.endswith("_length_mla"):
-            continue
-        is_array = field.types[0] == gguf.GGUFValueType.ARRAY
-        out.add_key_value(field.name, heads.get(key, field.contents()), field.types[0],
-                          sub_type=field.types[-1] if is_array else None)
-    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
-    for name, values in tensors.items():
-        if "attn_v_b" in name:
-            continue
-        if "attn_k_b" in name:
-            keys = values.transpose(0, 2, 1)
-            values = np.concatenate([keys, tensors[name.replace("k_b", "v_b")]], 1)
-            name, values = name.replace("k_b", "kv_b"), values.reshape(-1, values.shape[-1])
-        out.add_tensor(name, np.ascontiguousarray(values))
-    out.write_header_to_file()
-    out.write_kv_data_to_file()
-    out.write_tensors_to_file()
-    out.close()
+    data = {tensor.name: tensor.data for tensor in reader.tensors}
+
+    def tensors():
+        for name, values in data.items():
+            if "attn_k_b" in name:
+                both = [values.transpose(0, 2, 1), data[name.replace("k_b", "v_b")]]
+                joined = np.concatenate(both, 1)
+                yield name.replace("k_b", "kv_b"), joined.reshape(-1, joined.shape[-1]), None
+            elif "attn_v_b" not in name:
+                yield name, values, None
+
+    key = "deepseek2.attention."
+    write_like(reader, folder / "unsplit.gguf", tensors(),
+               changed={key + "key_length": NOPE + 8, key + "value_length": VALUE,
+                        key + "head_count_kv": 4},
+               dropped=(key + "key_length_mla", key + "value_length_mla"))
     writer.checkpoint("unsplit.gguf", "gguf", "F32", "float32")
 
 

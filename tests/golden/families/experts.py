@@ -10,7 +10,7 @@ from transformers.models.deepseek_v2.configuration_deepseek_v2 import DeepseekV2
 from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2Moe
 
 from families.spec import COMMON, LLAMA3, Spec
-from gguf_forms import gguf
+from gguf_forms import gguf, write_like
 
 WIDE = dict(hidden_size=256, intermediate_size=256)
 
@@ -148,25 +148,17 @@ def fused_experts(spec, model, folder, writer):
     """Gate and up of all experts in one tensor a layer, as llama.cpp's converter writes them when it is
     asked to; the one that is pinned does so for none of these families."""
     reader = gguf.GGUFReader(folder / "f32.gguf")
-    out = gguf.GGUFWriter(folder / "fused.gguf", reader.get_field("general.architecture").contents())
-    for field in reader.fields.values():
-        if field.name == "general.architecture" or field.name.startswith("GGUF."):
-            continue
-        is_array = field.types[0] == gguf.GGUFValueType.ARRAY
-        out.add_key_value(field.name, field.contents(), field.types[0],
-                          sub_type=field.types[-1] if is_array else None)
-    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
-    for name, values in tensors.items():
-        if "ffn_up_exps" in name:
-            continue
-        if "ffn_gate_exps" in name:
-            values = np.concatenate([values, tensors[name.replace("gate_exps", "up_exps")]], 1)
-            name = name.replace("gate_exps", "gate_up_exps")
-        out.add_tensor(name, np.ascontiguousarray(values))
-    out.write_header_to_file()
-    out.write_kv_data_to_file()
-    out.write_tensors_to_file()
-    out.close()
+    data = {tensor.name: tensor.data for tensor in reader.tensors}
+
+    def tensors():
+        for name, values in data.items():
+            if "ffn_gate_exps" in name:
+                both = [values, data[name.replace("gate_exps", "up_exps")]]
+                yield name.replace("gate_exps", "gate_up_exps"), np.concatenate(both, 1), None
+            elif "ffn_up_exps" not in name:
+                yield name, values, None
+
+    write_like(reader, folder / "fused.gguf", tensors())
     writer.checkpoint("fused.gguf", "gguf", "F32", "float32")
 
 
