@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,11 +19,6 @@ using nlohmann::json;
 // Both engines round activations to 8 bits, llama.cpp in other places than Skep; where its best and
 // second-best logits are closer than this, either may win. (Its own margins: 86 of 640 are below.)
 constexpr double kNearTie = 0.3;
-
-std::string CacheFolder() {
-  const char* const folder = std::getenv("SKEP_CACHE_DIR");
-  return folder == nullptr ? "SKEP_CACHE_DIR is not set" : folder;
-}
 
 // The predictions of all positions of `tokens` but the last: index i predicts tokens[i + 1].
 std::vector<PromptLogprob> Predict(ModelRunner& runner, const std::vector<TokenId>& tokens) {
@@ -56,7 +50,7 @@ TEST(RealModel, ContinuesTwentyPromptsAsLlamaCppDoes) {
   RunnerOptions options;
   options.threads = 2;
   options.kv_cache_memory = int64_t{64} << 20;
-  auto runner = LoadModelRunner(CacheFolder() + "/models/" + std::string(golden["model"]), options);
+  auto runner = LoadModelRunner(CachePath("models/" + std::string(golden["model"])), options);
   ASSERT_TRUE(runner.ok()) << runner.status();
   ASSERT_EQ(golden["prompts"].size(), 20u);
   int compared = 0, agreed = 0, near_ties = 0;

@@ -1,5 +1,4 @@
 #include "models/layers/rope.h"
-#include "tests/golden/golden_path.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {

@@ -1,5 +1,4 @@
 #include "models/sampling/sampler.h"
-#include "tests/golden/golden_path.h"
 
 #include <gtest/gtest.h>
 
@@ -13,6 +12,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "tests/golden/golden_path.h"
 
 namespace skep::models {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "nlohmann/json.hpp"
 #include "test_files.h"
+#include "tests/golden/golden_path.h"
 
 namespace skep::engine {
 namespace {
@@ -16,8 +17,7 @@ std::vector<TokenId> Ids(const nlohmann::json& node) { return node.get<std::vect
 TEST_P(ReferenceTest, AgreesWithTheLibrary) {
   const std::string folder = GoldenFolder() + GetParam();
   const bool elsewhere = std::filesystem::exists(folder + "/path");
-  const auto tokenizer =
-      Load(elsewhere ? Environment("SKEP_CACHE_DIR") + "/" + ReadFile(folder + "/path") : folder);
+  const auto tokenizer = Load(elsewhere ? CachePath(ReadFile(folder + "/path")) : folder);
   ASSERT_NE(tokenizer, nullptr);
   const nlohmann::json golden = nlohmann::json::parse(ReadFile(folder + "/cases.json"));
   const bool add_special = golden["add_special"].get<bool>();

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -17,13 +16,9 @@
 
 namespace skep::engine {
 
-inline std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 inline std::string GoldenFolder() { return GoldenPath("tokenization/"); }
 inline std::string LlamaCppVocabularies() {
-  return Environment("SKEP_CACHE_DIR") + "/llama.cpp/vendor/llama.cpp/models/";
+  return CachePath("llama.cpp/vendor/llama.cpp/models/");
 }
 
 inline std::string ReadFile(const std::string& path) {

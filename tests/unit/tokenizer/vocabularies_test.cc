@@ -17,7 +17,7 @@ std::string FolderOf(const std::string& name) { return GoldenPath("vocabularies/
 std::string ModelOf(const std::string& name) {
   const std::string folder = FolderOf(name);
   if (std::filesystem::exists(folder + "/path")) {
-    return Environment("SKEP_CACHE_DIR") + "/" + ReadFile(folder + "/path");
+    return CachePath(ReadFile(folder + "/path"));
   }
   if (std::filesystem::exists(folder + "/model.gguf")) return folder + "/model.gguf";
   return folder;
