@@ -18,38 +18,25 @@ import concurrent.futures
 import json
 import multiprocessing
 import os
-import subprocess
 
 import quality  # goes on in the tests' virtual environment
 
 import numpy as np  # noqa: E402
 
 import environment  # noqa: E402
-import llama_cpp_runner  # noqa: E402
 import results  # noqa: E402
 
 GOLDEN = environment.CACHE / "golden/models"
 TYPES = ["Q8_0", "Q6_K", "Q4_K"]
 
 
-def second_half(logits, tokens):
-    return logits[len(tokens) // 2:]
-
-
 def skep_logits(path, tokens):
-    data = np.array(tokens, "<i4").tobytes()
-    done = subprocess.run([quality.PROGRAM, path, str(len(tokens))], input=data,
-                          stdout=subprocess.PIPE, check=True)
-    return np.frombuffer(done.stdout, "<f4").reshape(len(tokens) - len(tokens) // 2, -1)
+    return quality.skep_logits(path, np.array([tokens]))[0]
 
 
 def run_llama_cpp(path, tokens):
     os.environ["GGML_NO_BACKTRACE"] = "1"
-    runner = llama_cpp_runner.Runner(path, context=512)
-    runner.restart()
-    logits = runner.logits(tokens, len(tokens) // 2)
-    runner.close()
-    return logits
+    return quality.llama_cpp_logits(path, np.array([tokens]))[0]
 
 
 def llama_cpp_logits(path, tokens):
@@ -60,21 +47,23 @@ def llama_cpp_logits(path, tokens):
 
 
 def divergence(path, sequences, exact, engine):
-    """Nats a token over all sequences; None where the engine cannot run the file."""
-    found = []
-    for tokens, reference in zip(sequences, exact):
-        try:
-            logits = engine(path, tokens)
-        except (ValueError, subprocess.CalledProcessError, concurrent.futures.BrokenExecutor):
-            return None
-        wanted = llama_cpp_runner.log_softmax(second_half(reference, tokens))
-        other = llama_cpp_runner.log_softmax(logits[..., :wanted.shape[-1]])
-        found += list((np.exp(wanted) * (wanted - other)).sum(axis=-1))
-    return float(np.median(found))
+    """Nats a token, the median over all sequences."""
+    return float(np.median(np.concatenate([
+        quality.Distance(reference[len(tokens) // 2:]).divergence(engine(path, tokens))
+        for tokens, reference in zip(sequences, exact)])))
+
+
+def of_llama_cpp(path, sequences, exact):
+    """None where it cannot run the file."""
+    try:
+        return divergence(path, sequences, exact, llama_cpp_logits)
+    except (ValueError, concurrent.futures.BrokenExecutor):
+        return None
 
 
 def measure(name):
-    """{type: (Skep's, llama.cpp's divergence)} of the golden model `name`."""
+    """{type: (Skep's, llama.cpp's divergence)} of the golden model `name`. A file that Skep cannot run
+    is an error."""
     entry = json.loads((GOLDEN / name / "entry.json").read_text())
     sequences = [sequence["tokens"] for sequence in entry["sequences"]]
     found = {}
@@ -86,7 +75,7 @@ def measure(name):
         rows = np.fromfile(GOLDEN / logits, "<f4").reshape(-1, entry["vocab_size"])
         exact = np.split(rows, np.cumsum([len(tokens) for tokens in sequences])[:-1])
         found[checkpoint["type"]] = (divergence(path, sequences, exact, skep_logits),
-                                     divergence(path, sequences, exact, llama_cpp_logits))
+                                     of_llama_cpp(path, sequences, exact))
     return found
 
 
@@ -103,6 +92,8 @@ def main():
     parser.add_argument("--models", help="names of golden models, separated by commas; else all")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.models and options.write:
+        parser.error("--write is for all models: --models would drop the others from the page")
     names = options.models.split(",") if options.models else sorted(
         folder.name for folder in GOLDEN.iterdir() if (folder / "entry.json").exists())
     rows = []

@@ -37,7 +37,7 @@ import numpy as np  # noqa: E402
 
 import llama_cpp_runner  # noqa: E402
 import results  # noqa: E402
-from gguf_forms import Quantizer, gguf  # noqa: E402
+from gguf_forms import Quantizer, gguf, write_like  # noqa: E402
 
 TEXT = SOURCE / "tests/data/alice.txt"
 PROGRAM = pathlib.Path(os.environ.get("SKEP_WINDOW_LOGITS",
@@ -85,35 +85,27 @@ def read_model(path):
 def write_model(path, model, tensors):
     """`tensors`: name to (bytes, type)."""
     reader, changed, _ = model
-    writer = gguf.GGUFWriter(path, "llama")
-    for field in reader.fields.values():
-        if field.name == "general.architecture" or field.name.startswith("GGUF."):
-            continue
-        array = field.types[0] == gguf.GGUFValueType.ARRAY
-        writer.add_key_value(field.name, changed.get(field.name, field.contents()), field.types[0],
-                             sub_type=field.types[-1] if array else None)
-    for name, (data, kind) in tensors.items():
-        writer.add_tensor(name, data, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_like(reader, path, ((name, data, kind) for name, (data, kind) in tensors.items()), changed)
 
 
 def llama_cpp_logits(path, windows, float_cache=False):
-    runner = llama_cpp_runner.Runner(path, context=WINDOW, float_cache=float_cache)
+    """[window, second half of its tokens, vocabulary]"""
+    window = windows.shape[1]
+    runner = llama_cpp_runner.Runner(path, context=max(window, 256), float_cache=float_cache)
     rows = []
-    for window in windows:
+    for tokens in windows:
         runner.restart()
-        rows.append(runner.logits(list(window), WINDOW // 2))
+        rows.append(runner.logits(tokens.tolist(), window // 2))
     runner.close()
     return np.stack(rows)
 
 
 def skep_logits(path, windows, *options):
-    done = subprocess.run([PROGRAM, path, str(WINDOW), *options], input=windows.astype("<i4").tobytes(),
+    """As llama_cpp_logits."""
+    window = windows.shape[1]
+    done = subprocess.run([PROGRAM, path, str(window), *options], input=windows.astype("<i4").tobytes(),
                           stdout=subprocess.PIPE, check=True)
-    return np.frombuffer(done.stdout, "<f4").reshape(len(windows), WINDOW // 2, -1)
+    return np.frombuffer(done.stdout, "<f4").reshape(len(windows), window - window // 2, -1)
 
 
 class Distance:
@@ -123,11 +115,16 @@ class Distance:
         self.exact = llama_cpp_runner.log_softmax(exact)
         self.best = self.exact.argmax(axis=-1)
 
-    def __call__(self, logits):
+    def divergence(self, logits):
+        """In nats, for each token."""
         other = llama_cpp_runner.log_softmax(logits[..., :self.exact.shape[-1]])
-        divergence = (np.exp(self.exact) * (self.exact - other)).sum(axis=-1)
+        return (np.exp(self.exact) * (self.exact - other)).sum(axis=-1)
+
+    def __call__(self, logits):
+        divergence = self.divergence(logits)
+        best = logits[..., :self.exact.shape[-1]].argmax(axis=-1)
         return {"kl": float(divergence.mean()), "error": float(divergence.std() / divergence.size ** 0.5),
-                "other_best": float((other.argmax(axis=-1) != self.best).mean())}
+                "other_best": float((best != self.best).mean())}
 
 
 def measure(model, kind, windows, folder, quantizer):
