@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """What a long prompt does to the streams that are being answered.
 
-Eight streams of one `skep bench` generate 256 tokens each from short prompts, at a server with its
-defaults; in the second run another client sends prompts of 2,000 tokens, one after the other, for as
+Eight streams of one `skep bench` generate 256 tokens each from short prompts; in the second run another client sends prompts of 2,000 tokens, one after the other, for as
 long as they last. `--max-step-ms` bounds a step, so the streams' inter-token latency should stay below
 twice that. Results are kept and written as those of compare.py.
 

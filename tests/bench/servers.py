@@ -167,14 +167,18 @@ class LlamaServer:
         with started(self.command, f"http://127.0.0.1:{self.port}/health") as self.process:
             yield self
 
+    def warm(self):
+        llama_server.load(self.port, 1, 32, 4)  # not counted, as in skep bench
+
     def first_token_seconds(self):
+        self.warm()
         return llama_server.load(self.port, 1, 32, 2)["ttft_seconds"]["p50"]
 
     def measure(self, streams):
         figures = {}
         with self.started():
             process = self.process
-            llama_server.load(self.port, 1, 32, 4)  # not counted, as in skep bench
+            self.warm()
             for n in streams:
                 run = llama_server.load(self.port, n, PROMPT, GENERATE)
                 figures.update(figures_of(run, n, run["tokens_per_second"]))

@@ -2,9 +2,10 @@
 """From starting a server to its first token, side by side: Skep, llama-server, OpenVINO GenAI.
 
 "First" is a start whose model file is not in the page cache, "again" the next one, whose file is.
-The time runs from the start of the process until a prompt of 32 tokens has its first answer token;
-servers are asked every 20 ms whether they are ready. OpenVINO GenAI, which has no server, is a Python
-process that loads the file and answers such a prompt with 4 tokens. The engines take turns as in
+The time is that from the start of the process until the server is ready, asked every 20 ms, and that from
+sending a prompt of 32 tokens to its first answer token, after a request that is not counted. OpenVINO
+GenAI, which has no server, is a Python process that loads the file and answers such a prompt with 4
+tokens. The engines take turns as in
 compare.py, and results are kept and written in the same way.
 
     tests/bench/start.py --write
